@@ -1,0 +1,109 @@
+"""The boundary behind which every OCR engine lives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.blocks import PageOutput
+from shared.errors import OutsideFailed, PageFailed
+
+PDF = "application/pdf"
+RGB = "application/x-quire-rgb8"  # height x width x 3 bytes, rows top to bottom, no padding
+
+
+@dataclass(frozen=True, slots=True)
+class PageInput:
+    """One page as handed to an engine.
+
+    `data` is a one-page PDF, or pixels as RGB (`width` x `height` pixels, 3 bytes each) at `dpi`
+    (0 when unknown: a photograph). `key` comes back with the answer. `options` are those of the
+    job for this engine, already checked against `Capabilities.options`.
+    """
+
+    key: str
+    media_type: str
+    data: bytes | memoryview
+    width: int = 0
+    height: int = 0
+    dpi: float = 0.0
+    page: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOption:
+    """One option that a job may set for an engine. `type` is bool, int, float, str or choice."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine takes.
+
+    `accepts` in order of preference (PDF, RGB); `dpi` at which pages are rendered for RGB;
+    `max_pixels` of such an image; `batch` pages given at once; `prefetch` pages kept waiting in
+    the process beside them; `concurrent` when it takes new pages while it works.
+    """
+
+    accepts: tuple[str, ...] = (PDF, RGB)
+    dpi: int = 200
+    max_pixels: int = 40_000_000
+    batch: int = 1
+    prefetch: int = 1
+    concurrent: bool = False
+    options: tuple[EngineOption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """`status` is healthy, degraded or unhealthy; `message` says why and what to do."""
+
+    status: str
+    model_loaded: bool
+    gpu_available: bool
+    backend: str
+    message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = PageOutput | PageFailed | OutsideFailed
+
+
+class OCRBackend(ABC):
+    """One model in one process. All calls come from one thread, `health` from any."""
+
+    name: str
+    version: str
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What it takes. Known before `load`."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Make ready. OutsideFailed when weights, GPU or memory are missing; may be called again."""
+
+    @abstractmethod
+    def health(self) -> EngineHealth:
+        """The truth about this engine now. Cheap; never blocks."""
+
+    @abstractmethod
+    def recognize(
+        self, pages: Iterable[PageInput], progress: Callable[[], None]
+    ) -> Iterator[tuple[str, Answer]]:
+        """Yield (key, answer) for each page, in any order.
+
+        `progress` is called whenever work has moved on (a step, a batch, a token): a page during
+        which it stands still past its deadline is taken for hung and the process is killed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model. Called once."""
