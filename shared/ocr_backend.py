@@ -88,7 +88,7 @@ class OCRBackend(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Make ready. OutsideFailed when weights, GPU or memory are missing; may be called again."""
+        """Make ready; may be called again. OutsideFailed: weights, GPU or memory are missing."""
 
     @abstractmethod
     def health(self) -> EngineHealth:
