@@ -1,0 +1,40 @@
+"""A page's answer as frames for the bus: one JSON frame, the raw output, then the images."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from shared.blocks import Block, PageOutput
+from shared.errors import ProtocolError
+
+_PLAIN = tuple(
+    item.name for item in fields(PageOutput) if item.name not in {"blocks", "raw", "images"}
+)
+
+
+def to_frames(output: PageOutput) -> list[bytes]:
+    """[JSON header, raw, image...], images in the order of the header's `images`."""
+    header: dict[str, Any] = {name: getattr(output, name) for name in _PLAIN}
+    header["blocks"] = [block.to_json() for block in output.blocks]
+    header["images"] = list(output.images)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    return [text.encode("utf-8", "surrogatepass"), output.raw, *output.images.values()]
+
+
+def from_frames(frames: Sequence[bytes]) -> PageOutput:
+    """Read what `to_frames` wrote. ProtocolError when it is not that."""
+    try:
+        header = json.loads(bytes(frames[0]).decode("utf-8", "surrogatepass"))
+        blocks = tuple(Block.from_json(block) for block in header.pop("blocks"))
+        names = header.pop("images")
+        images = {str(n): bytes(f) for n, f in zip(names, frames[2:], strict=True)}
+        header["warnings"] = tuple(header["warnings"])
+        return PageOutput(
+            blocks=blocks,
+            raw=bytes(frames[1]),
+            images=images,
+            **{name: header[name] for name in _PLAIN},
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"A page's answer cannot be read: {error}") from error
