@@ -31,6 +31,9 @@ class Settings:
     engines: tuple[str, ...] = _setting(
         ("pymupdf",), "Engines that `up` starts: name[*processes][:gpuN], separated by commas."
     )
+    engine_pythons: tuple[str, ...] = _setting(
+        (), "Interpreters of engines that need their own: name=/path/to/python, by commas."
+    )
     api_keys: tuple[str, ...] = _setting((), "Keys that the API asks for; empty: no key needed.")
     cors_origins: tuple[str, ...] = _setting((), "Origins that browsers may call the API from.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
