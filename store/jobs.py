@@ -1,0 +1,291 @@
+"""Jobs: added, listed, and moved from state to state."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.errors import Conflict, NotFound, Refused
+from shared.records import Failure, Job, NewJob
+from shared.states import JobState, PageState
+from store.blobs import BlobStore
+from store.database import Database
+from store.ids import JobIds, cursor_after, job_before_cursor
+from store.references import References
+from store.rows import JOB_QUERY, OPEN_PAGES, OPEN_STATES, VISIBLE, canonical, load_jobs
+from store.schema import artifacts, documents, jobs, pages, results
+from store.words import clean, fold, parse_query
+
+_MAX_QUERY_CHARACTERS = 1000  # SQLite refuses LIKE patterns over 50,000 bytes
+SETTLED = jobs.c.done + jobs.c.failed + jobs.c.cancelled
+
+
+class Jobs:
+    """The rows of `jobs` and `documents`."""
+
+    def __init__(self, database: Database, blobs: BlobStore, references: References) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._references = references
+        self._ids = JobIds()
+        # Documents of uploads whose jobs are not added yet, to add the row again when a delete
+        # of the document's last job came between: id -> (media type, bytes).
+        self._uploads: dict[str, tuple[str, int]] = {}
+        self._lock = threading.Lock()
+
+    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> None:
+        """See Store."""
+        with self._lock:
+            self._uploads[document_id] = (media_type, size_bytes)
+        with self._database.write() as connection:
+            self._write_document(connection, document_id, media_type, size_bytes)
+
+    def add(self, new: Sequence[NewJob]) -> list[Job]:
+        """See Store."""
+        now = time.time()
+        rows = [self._row(job, now) for job in new]
+        with self._database.write() as connection:
+            for document_id in {job.document_id for job in new}:
+                self._require_document(connection, document_id)
+            for parent in {job.parent for job in new if job.parent}:
+                require_job(connection, parent)
+            if rows:
+                connection.execute(sa.insert(jobs), rows)
+            added = _load(connection, [row["id"] for row in rows])
+        for job in new:
+            self._blobs.release(job.document_id)
+            with self._lock:
+                self._uploads.pop(job.document_id, None)
+        return added
+
+    def discard(self, blobs: Sequence[str]) -> None:
+        """See Store."""
+        with self._database.write() as connection:
+            used = sa.select(jobs.c.document).where(jobs.c.document == documents.c.id)
+            connection.execute(
+                sa.delete(documents).where(
+                    documents.c.id.in_(blobs), documents.c.pages.is_(None), ~used.exists()
+                )
+            )
+        for sha256 in blobs:
+            self._blobs.release(sha256)
+            with self._lock:
+                self._uploads.pop(sha256, None)
+        self._references.free(blobs)
+
+    def get(self, job_id: str) -> Job:
+        """See Store."""
+        with self._database.read() as connection:
+            return require_job(connection, job_id)
+
+    def page(
+        self, state: JobState | None, engine: str | None, q: str, limit: int, cursor: str | None
+    ) -> tuple[list[Job], str | None]:
+        """See Store."""
+        query = JOB_QUERY.where(VISIBLE).order_by(jobs.c.id.desc()).limit(limit + 1)
+        if cursor:
+            query = query.where(jobs.c.id < job_before_cursor(cursor))
+        if state is not None:
+            query = query.where(jobs.c.state == state.value)
+        if engine:
+            names = "," + jobs.c.engine + ","
+            query = query.where(names.contains(f",{clean(engine)},", autoescape=True))
+        if q.strip():
+            query = query.where(self._matches(q))
+        if limit < 1:
+            raise Refused("The limit must be at least 1.", code="bad_limit", param="limit")
+        with self._database.read() as connection:
+            found = load_jobs(connection, query)
+        more = len(found) > limit
+        return found[:limit], cursor_after(found[limit - 1].id) if more else None
+
+    def children(self, job_id: str) -> list[Job]:
+        """See Store."""
+        with self._database.read() as connection:
+            require_job(connection, job_id)
+            query = JOB_QUERY.where(jobs.c.parent == job_id, VISIBLE).order_by(jobs.c.id)
+            return load_jobs(connection, query)
+
+    def open_work(self) -> tuple[int, int]:
+        """See Store."""
+        query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - SETTLED)).where(
+            jobs.c.state.in_(OPEN_STATES)
+        )
+        with self._database.read() as connection:
+            count, unsettled = connection.execute(query).one()
+        return int(count), int(unsettled or 0)
+
+    def open(self) -> list[Job]:
+        """See Store."""
+        query = JOB_QUERY.where(jobs.c.state.in_(OPEN_STATES)).order_by(jobs.c.id)
+        with self._database.read() as connection:
+            return load_jobs(connection, query)
+
+    def complete(self) -> list[str]:
+        """See Store."""
+        query = sa.select(jobs.c.id).where(
+            jobs.c.state == JobState.RUNNING.value, jobs.c.total == SETTLED
+        )
+        with self._database.read() as connection:
+            return list(connection.scalars(query.order_by(jobs.c.id)))
+
+    def cancel(self, job_id: str) -> Job:
+        """See Store."""
+        with self._database.write() as connection:
+            job = require_job(connection, job_id)
+            if job.state.is_final:
+                raise Conflict(
+                    f"Job {job_id} is already {job.state.value}; there is nothing to cancel.",
+                    code="job_is_final",
+                )
+            return close(connection, job_id, {"state": JobState.CANCELLED.value})
+
+    def fail(self, job_id: str, failure: Failure) -> Job:
+        """See Store."""
+        with self._database.write() as connection:
+            job = require_job(connection, job_id)
+            return job if job.state.is_final else fail(connection, job_id, failure)
+
+    def finish(self, job_id: str, files: Mapping[str, str]) -> Job:
+        """See Store."""
+        try:
+            with self._database.write() as connection:
+                job = self._finish(connection, job_id, files)
+        finally:
+            for sha256 in files.values():
+                self._blobs.release(sha256)
+        if job.artifacts != files:
+            self._references.free(files.values())  # cancelled or failed while it was merged
+        return job
+
+    def _finish(self, connection: sa.Connection, job_id: str, files: Mapping[str, str]) -> Job:
+        job = require_job(connection, job_id)
+        if job.state.is_final:
+            return job
+        if job.state is not JobState.RUNNING or job.counts.pending:
+            raise Conflict(
+                f"Job {job_id} has pages that are not settled; it cannot be finished.",
+                code="job_is_open",
+            )
+        self._references.require_all(connection, files.values())
+        if files:
+            rows = [{"job": job_id, "format": kind, "sha256": s} for kind, s in files.items()]
+            connection.execute(sa.insert(artifacts), rows)
+        values: dict[str, Any] = {"state": JobState.DONE.value}
+        if job.counts.total and job.counts.failed == job.counts.total:
+            first = connection.execute(
+                sa.select(pages.c.page, pages.c.reason)
+                .where(pages.c.job == job_id)
+                .order_by(pages.c.page, pages.c.engine)
+                .limit(1)
+            ).one()
+            values = {
+                "state": JobState.FAILED.value,
+                "failure_type": "all_pages_failed",
+                "failure_message": f"No page could be read. Page {first.page}: {first.reason}",
+            }
+        return close(connection, job_id, values)
+
+    def _matches(self, q: str) -> sa.ColumnElement[bool]:
+        folded = fold(clean(q.strip()[:_MAX_QUERY_CHARACTERS]))
+        matches = jobs.c.name_folded.contains(folded, autoescape=True)
+        terms = parse_query(q)
+        if not terms:
+            return matches
+        found = self._database.dialect.matching(terms).subquery()
+        in_text = sa.select(results.c.job).join(found, found.c.id == results.c.id)
+        return sa.or_(matches, jobs.c.id.in_(in_text))
+
+    def _row(self, job: NewJob, now: float) -> dict[str, Any]:
+        name = clean(job.document_name)
+        return {
+            "id": self._ids.next(),
+            "document": job.document_id,
+            "name": name,
+            "name_folded": fold(name),
+            "state": JobState.QUEUED.value,
+            "engine": clean(job.engine),
+            "options": canonical(job.options),
+            "pages": clean(job.pages),
+            "lane": job.lane.value,
+            "origin": job.origin.value,
+            "parent": job.parent,
+            "reuse": job.reuse,
+            "total": 0,
+            "done": 0,
+            "failed": 0,
+            "cancelled": 0,
+            "revision": 1,
+            "created": now,
+        }
+
+    def _require_document(self, connection: sa.Connection, document_id: str) -> None:
+        query = sa.select(documents.c.id).where(documents.c.id == document_id)
+        if connection.scalar(query) is not None:
+            self._references.require_all(connection, [document_id])
+            return
+        with self._lock:
+            upload = self._uploads.get(document_id)
+        if upload is None:
+            raise NotFound(
+                f"The document {document_id} is not stored; upload it.", code="document_not_found"
+            )
+        self._write_document(connection, document_id, *upload)
+
+    def _write_document(
+        self, connection: sa.Connection, document_id: str, media_type: str, size_bytes: int
+    ) -> None:
+        self._references.require_all(connection, [document_id])
+        now = time.time()
+        touch = sa.update(documents).where(documents.c.id == document_id).values(touched=now)
+        if connection.execute(touch).rowcount == 0:
+            values = {"media_type": media_type, "size_bytes": size_bytes, "touched": now}
+            connection.execute(sa.insert(documents).values(id=document_id, **values))
+
+
+def require_job(connection: sa.Connection, job_id: str) -> Job:
+    """The job. NotFound (`job_not_found`) when it never was or is deleted."""
+    found = load_jobs(connection, JOB_QUERY.where(jobs.c.id == clean(job_id), VISIBLE))
+    if not found:
+        raise NotFound(f"There is no job {job_id[:40]!r}.", code="job_not_found")
+    return found[0]
+
+
+def fail(connection: sa.Connection, job_id: str, failure: Failure) -> Job:
+    """Close an open job as failed."""
+    return close(
+        connection,
+        job_id,
+        {
+            "state": JobState.FAILED.value,
+            "failure_type": failure.type,
+            "failure_message": clean(failure.message),
+        },
+    )
+
+
+def close(connection: sa.Connection, job_id: str, values: Mapping[str, Any]) -> Job:
+    """Give a job its final state; pages that are still open become cancelled with it."""
+    now = time.time()
+    connection.execute(
+        sa.update(pages)
+        .where(pages.c.job == job_id, pages.c.state.in_(OPEN_PAGES))
+        .values(state=PageState.CANCELLED.value, finished=now)
+    )
+    connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(
+            cancelled=jobs.c.total - jobs.c.done - jobs.c.failed,
+            finished=now,
+            revision=jobs.c.revision + 1,
+            **values,
+        )
+    )
+    return require_job(connection, job_id)
+
+
+def _load(connection: sa.Connection, ids: Sequence[str]) -> list[Job]:
+    return load_jobs(connection, JOB_QUERY.where(jobs.c.id.in_(ids)).order_by(jobs.c.id))

@@ -1,0 +1,1 @@
+"""Alembic's home: env.py runs in the connection that store.migration gives it."""

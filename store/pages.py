@@ -1,0 +1,132 @@
+"""Page rows and preview images: what split writes."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from shared.records import Job, PageTask
+from shared.states import JobState, PageState
+from store.blobs import BlobStore
+from store.database import Database
+from store.jobs import require_job
+from store.references import References
+from store.rows import OPEN_PAGES, page_task
+from store.schema import documents, jobs, page_images, pages
+
+
+class Pages:
+    """The rows of `pages` and `page_images`."""
+
+    def __init__(self, database: Database, blobs: BlobStore, references: References) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._references = references
+
+    def start(self, job_id: str, document_pages: int, tasks: Sequence[tuple[int, str]]) -> Job:
+        """See Store."""
+        unique = sorted(set(tasks))
+        rows = [
+            {
+                "job": job_id,
+                "page": page,
+                "engine": engine,
+                "state": PageState.PENDING.value,
+                "attempts": 0,
+                "crashes": 0,
+                "reason": "",
+                "reason_type": "",
+                "quarantined": False,
+                "worker": "",
+                "source": "",
+            }
+            for page, engine in unique
+        ]
+        with self._database.write() as connection:
+            job = require_job(connection, job_id)
+            if job.state is not JobState.QUEUED:
+                return job
+            if rows:
+                connection.execute(sa.insert(pages), rows)
+            connection.execute(
+                sa.update(documents)
+                .where(documents.c.id == job.document.id)
+                .values(pages=document_pages)
+            )
+            connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.id == job_id)
+                .values(
+                    state=JobState.RUNNING.value,
+                    total=len(rows),
+                    started=time.time(),
+                    revision=jobs.c.revision + 1,
+                )
+            )
+            return require_job(connection, job_id)
+
+    def tasks(self, job_id: str, after: int, limit: int | None) -> list[PageTask]:
+        """See Store."""
+        query = sa.select(pages).where(pages.c.job == job_id, pages.c.page > after)
+        if limit is not None:
+            numbers = (
+                sa.select(pages.c.page)
+                .where(pages.c.job == job_id, pages.c.page > after)
+                .distinct()
+                .order_by(pages.c.page)
+                .limit(limit)
+                .subquery()
+            )
+            query = query.where(
+                pages.c.page <= sa.select(sa.func.max(numbers.c.page)).scalar_subquery()
+            )
+        with self._database.read() as connection:
+            require_job(connection, job_id)
+            rows = connection.execute(query.order_by(pages.c.page, pages.c.engine))
+            return [page_task(row) for row in rows]
+
+    def pending(self, job_id: str, after: tuple[int, str], limit: int) -> list[PageTask]:
+        """See Store."""
+        behind = sa.tuple_(pages.c.page, pages.c.engine) > sa.tuple_(*map(sa.literal, after))
+        query = (
+            sa.select(pages)
+            .where(pages.c.job == job_id, pages.c.state.in_(OPEN_PAGES), behind)
+            .order_by(pages.c.page, pages.c.engine)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [page_task(row) for row in connection.execute(query)]
+
+    def add_images(self, document_id: str, images: Mapping[int, str]) -> None:
+        """See Store."""
+        old: set[str] = set()
+        with self._database.write() as connection:
+            known = connection.scalar(
+                sa.select(documents.c.id).where(documents.c.id == document_id)
+            )
+            if known is not None and images:  # else the job was deleted while split worked on it
+                lost = self._references.require(connection, images.values())
+                here = page_images.c.document == document_id
+                numbers = page_images.c.page.in_(list(images))
+                query = sa.select(page_images.c.sha256).where(here, numbers)
+                old = set(connection.scalars(query))
+                connection.execute(sa.delete(page_images).where(here, numbers))
+                rows = [
+                    {"document": document_id, "page": page, "sha256": sha256}
+                    for page, sha256 in images.items()
+                    if sha256 not in lost
+                ]
+                if rows:
+                    connection.execute(sa.insert(page_images), rows)
+        for sha256 in images.values():
+            self._blobs.release(sha256)
+        self._references.free(old | set(images.values()))
+
+    def image(self, document_id: str, page: int) -> str | None:
+        """See Store."""
+        query = sa.select(page_images.c.sha256).where(
+            page_images.c.document == document_id, page_images.c.page == page
+        )
+        with self._database.read() as connection:
+            sha256: str | None = connection.scalar(query)
+            return sha256

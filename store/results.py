@@ -1,0 +1,282 @@
+"""Page results: written by `settle`, once for each page task, and read back."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.errors import NotFound
+from shared.records import PageResult, PageTask, Settled
+from shared.states import JobState, PageState
+from store.blobs import BlobStore
+from store.changes import JobChange
+from store.database import Database
+from store.jobs import require_job
+from store.references import References
+from store.rows import (
+    JOB_QUERY,
+    OPEN_PAGES,
+    VISIBLE,
+    canonical,
+    load_jobs,
+    page_result,
+    page_task,
+    result_row,
+)
+from store.schema import jobs, pages, result_images, results
+from store.words import clean
+
+_KEYS_PER_QUERY = 300  # three parameters each; SQLite allows thousands
+_RESULTS_PER_READ = 16  # pages in memory while `results` streams
+
+Key = tuple[str, int, str]
+
+
+class Results:
+    """The rows of `results`, and the end of a page task's life."""
+
+    def __init__(self, database: Database, blobs: BlobStore, references: References) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._references = references
+
+    def settle(self, batch: Sequence[Settled]) -> list[JobChange]:
+        """See Store."""
+        first: dict[Key, Settled] = {}
+        for item in batch:
+            first.setdefault((item.job, item.page, item.engine), item)
+        # Compressing and encoding take longer than writing: before the transaction.
+        prepared = {key: result_row(s.result) for key, s in first.items() if s.result}
+        mentioned = [sha for item in batch if item.result for sha in item.result.images]
+        try:
+            with self._database.write() as connection:
+                fresh = {key: first[key] for key in _open_keys(connection, list(first))}
+                self._write_pages(connection, fresh)
+                self._write_results(connection, fresh, prepared)
+                changes = _count(connection, fresh)
+        finally:
+            for sha256 in mentioned:
+                self._blobs.release(sha256)
+        kept = {sha for item in fresh.values() if item.result for sha in item.result.images}
+        self._references.free(set(mentioned) - kept)
+        return changes
+
+    def _write_pages(self, connection: sa.Connection, fresh: Mapping[Key, Settled]) -> None:
+        if not fresh:
+            return
+        now = time.time()
+        statement = (
+            sa.update(pages)
+            .where(
+                pages.c.job == sa.bindparam("key_job"),
+                pages.c.page == sa.bindparam("key_page"),
+                pages.c.engine == sa.bindparam("key_engine"),
+            )
+            .values(
+                {
+                    name: sa.bindparam(name)
+                    for name in _page_row(next(iter(fresh.values())), now)
+                    if not name.startswith("key_")
+                }
+            )
+        )
+        connection.execute(statement, [_page_row(item, now) for item in fresh.values()])
+
+    def _write_results(
+        self,
+        connection: sa.Connection,
+        fresh: Mapping[Key, Settled],
+        prepared: Mapping[Key, dict[str, Any]],
+    ) -> None:
+        rows = [{"job": key[0], **prepared[key]} for key in fresh if key in prepared]
+        if not rows:
+            return
+        last: int = connection.scalar(sa.select(sa.func.max(results.c.id))) or 0
+        images = {key: list(item.result.images) for key, item in fresh.items() if item.result}
+        lost = self._references.require(connection, (s for names in images.values() for s in names))
+        links: list[dict[str, Any]] = []
+        for number, (key, row) in enumerate(zip(images, rows, strict=True), start=last + 1):
+            result = fresh[key].result
+            if lost.intersection(images[key]) and result:
+                row.update(result_row(_without(result, lost)))
+            row.update(id=number, job=key[0], page=key[1], engine=key[2])
+            kept = dict.fromkeys(s for s in images[key] if s not in lost)
+            links += [{"result": number, "sha256": sha256} for sha256 in kept]
+        connection.execute(sa.insert(results), rows)
+        if links:
+            connection.execute(sa.insert(result_images), links)
+        self._database.dialect.add_words(connection, [(row["id"], row["text"]) for row in rows])
+
+    def get(self, job_id: str, page: int, engine: str | None) -> PageResult:
+        """See Store."""
+        with self._database.read() as connection:
+            job = require_job(connection, job_id)
+            query = sa.select(pages).where(pages.c.job == job_id, pages.c.page == page)
+            if engine is not None:
+                query = query.where(pages.c.engine == clean(engine))
+            tasks = [page_task(row) for row in connection.execute(query.order_by(pages.c.engine))]
+            if not tasks and job.state is not JobState.QUEUED:
+                by = f" by {engine}" if engine is not None else ""
+                raise NotFound(f"Job {job_id} has no page {page}{by}.", code="page_not_found")
+            query = sa.select(results).where(results.c.job == job_id, results.c.page == page)
+            rows = {row.engine: row for row in connection.execute(query)}
+        asked = {name: rank for rank, name in enumerate(job.engines)}
+        tasks.sort(key=lambda t: (t.state is not PageState.DONE, asked.get(t.engine, len(asked))))
+        for task in tasks:
+            if task.engine in rows:
+                return page_result(rows[task.engine])
+        raise NotFound(_not_ready(page, tasks), code="page_not_ready")
+
+    def stream(self, job_id: str) -> Iterator[PageResult]:
+        """See Store."""
+        with self._database.read() as connection:
+            require_job(connection, job_id)
+        return self._chunks(job_id)
+
+    def _chunks(self, job_id: str) -> Iterator[PageResult]:
+        # A read transaction for each few pages: one over the whole job would hold back the
+        # checkpoints of the write-ahead log for as long as the slowest reader takes.
+        after = (0, "")
+        while True:
+            behind = sa.tuple_(results.c.page, results.c.engine) > sa.tuple_(
+                *map(sa.literal, after)
+            )
+            query = (
+                sa.select(results)
+                .where(results.c.job == job_id, behind)
+                .order_by(results.c.page, results.c.engine)
+                .limit(_RESULTS_PER_READ)
+            )
+            with self._database.read() as connection:
+                rows = connection.execute(query).all()
+            for row in rows:
+                yield page_result(row)
+            if len(rows) < _RESULTS_PER_READ:
+                return
+            after = (rows[-1].page, rows[-1].engine)
+
+    def reusable(
+        self, document_id: str, page: int, engine: str, options: Mapping[str, Any]
+    ) -> PageResult | None:
+        """See Store."""
+        same_task = sa.and_(
+            pages.c.job == results.c.job,
+            pages.c.page == results.c.page,
+            pages.c.engine == results.c.engine,
+        )
+        query = (
+            sa.select(results)
+            .join(jobs, jobs.c.id == results.c.job)
+            .join(pages, same_task)
+            .where(
+                jobs.c.document == document_id,
+                VISIBLE,
+                results.c.page == page,
+                results.c.engine == engine,
+                results.c.options == canonical(options),
+                pages.c.state == PageState.DONE.value,
+            )
+            .order_by(results.c.id.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        result = page_result(row)
+        # Held until the new job's row names them: the other job may be deleted meanwhile.
+        held = [self._blobs.hold(sha256) for sha256 in result.images]
+        return result if all(held) else None
+
+
+def _open_keys(connection: sa.Connection, keys: Sequence[Key]) -> list[Key]:
+    """Those whose page row exists and is not settled, in the order given."""
+    found: set[Key] = set()
+    columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        query = sa.select(pages.c.job, pages.c.page, pages.c.engine).where(
+            columns.in_(keys[start : start + _KEYS_PER_QUERY]), pages.c.state.in_(OPEN_PAGES)
+        )
+        found.update((row.job, row.page, row.engine) for row in connection.execute(query))
+    return [key for key in keys if key in found]
+
+
+def _page_row(item: Settled, now: float) -> dict[str, Any]:
+    return {
+        "key_job": item.job,
+        "key_page": item.page,
+        "key_engine": item.engine,
+        "state": item.state.value,
+        "attempts": item.attempts,
+        "crashes": item.crashes,
+        "reason": clean(item.reason),
+        "reason_type": item.reason_type,
+        "quarantined": item.quarantined,
+        "milliseconds": item.milliseconds,
+        "worker": item.worker,
+        "reused_from": item.result.reused_from if item.result else None,
+        "source": item.result.source if item.result else "",
+        "finished": now,
+    }
+
+
+def _count(connection: sa.Connection, fresh: Mapping[Key, Settled]) -> list[JobChange]:
+    """Move the counts and revisions of the jobs, and read them back."""
+    states: dict[str, dict[str, int]] = {}
+    for item in fresh.values():
+        counts = states.setdefault(item.job, {"done": 0, "failed": 0, "cancelled": 0})
+        counts[item.state.value] += 1
+    if not states:
+        return []
+    statement = (
+        sa.update(jobs)
+        .where(jobs.c.id == sa.bindparam("key"))
+        .values(
+            done=jobs.c.done + sa.bindparam("more_done"),
+            failed=jobs.c.failed + sa.bindparam("more_failed"),
+            cancelled=jobs.c.cancelled + sa.bindparam("more_cancelled"),
+            revision=jobs.c.revision + 1,
+        )
+    )
+    connection.execute(
+        statement,
+        [{"key": job, **{f"more_{k}": n for k, n in c.items()}} for job, c in states.items()],
+    )
+    settled: dict[str, list[PageTask]] = {}
+    ids = list(fresh)
+    columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
+    for start in range(0, len(ids), _KEYS_PER_QUERY):
+        query = sa.select(pages).where(columns.in_(ids[start : start + _KEYS_PER_QUERY]))
+        for row in connection.execute(query.order_by(pages.c.page, pages.c.engine)):
+            settled.setdefault(row.job, []).append(page_task(row))
+    changed = load_jobs(connection, JOB_QUERY.where(jobs.c.id.in_(list(states))))
+    return [
+        JobChange(
+            job=job,
+            settled=settled[job.id],
+            complete=job.state is JobState.RUNNING and job.counts.pending == 0,
+        )
+        for job in changed
+    ]
+
+
+def _without(result: PageResult, lost: set[str]) -> PageResult:
+    """The page without pictures that are gone: better than no page."""
+    blocks = tuple(replace(b, image=None) if b.image in lost else b for b in result.blocks)
+    return replace(
+        result,
+        blocks=blocks,
+        images=tuple(sha256 for sha256 in result.images if sha256 not in lost),
+        warnings=(*result.warnings, "The picture of a figure was deleted before it was stored."),
+    )
+
+
+def _not_ready(page: int, tasks: Sequence[PageTask]) -> str:
+    if not tasks:
+        return f"Page {page} is not ready: the document has not been opened yet."
+    task = tasks[0]
+    if task.state is PageState.FAILED:
+        return f"Page {page} has no result: it failed ({task.reason or 'no reason given'})."
+    return f"Page {page} has no result: it is {task.state.value}."

@@ -1,0 +1,134 @@
+"""The tables. Migrations make them; this file is what queries are built from.
+
+Blobs have no table: a blob is used when `documents.id`, `page_images.sha256`,
+`result_images.sha256` or `artifacts.sha256` names it, and each of those is indexed.
+"""
+
+import sqlalchemy as sa
+
+REVISION = "0001"  # head of store/migrations; a test compares the two
+
+metadata = sa.MetaData()
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("touched", sa.Double, nullable=False),  # last upload: the janitor spares the young
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("document", sa.String(64), sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_folded", sa.Text, nullable=False),  # SQLite's lower() knows ASCII only
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("pages", sa.Text, nullable=False),
+    sa.Column("lane", sa.String(16), nullable=False),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("parent", sa.String(26)),  # no foreign key: a replay outlives its parent
+    sa.Column("reuse", sa.Boolean, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("cancelled", sa.Integer, nullable=False),
+    sa.Column("failure_type", sa.Text),
+    sa.Column("failure_message", sa.Text),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("finished", sa.Double),
+    sa.Column("deleted", sa.Double),  # set first by a delete: from then on the job is invisible
+    sa.Index("jobs_by_document", "document"),
+    sa.Index("jobs_by_state", "state"),
+    sa.Index("jobs_by_parent", "parent"),
+    sa.Index("jobs_by_deleted", "deleted"),
+)
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.Column("engine", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("crashes", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason_type", sa.Text, nullable=False),
+    sa.Column("quarantined", sa.Boolean, nullable=False),
+    sa.Column("milliseconds", sa.Double),
+    sa.Column("reused_from", sa.String(26)),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("finished", sa.Double),
+    sqlite_with_rowid=False,
+)
+
+results = sa.Table(
+    "results",
+    metadata,
+    # Given by `settle`, not by the database: the search index needs it in the same batch.
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("page", sa.Integer, nullable=False),
+    sa.Column("engine", sa.String(64), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("markdown", sa.LargeBinary, nullable=False),  # zlib of UTF-8
+    sa.Column("blocks", sa.LargeBinary, nullable=False),  # zlib of compact JSON
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # zlib of the engine's bytes
+    sa.Column("raw_media_type", sa.Text, nullable=False),
+    sa.Column("width", sa.Double, nullable=False),
+    sa.Column("height", sa.Double, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("turned_degrees", sa.Integer, nullable=False),
+    sa.Column("skew_degrees", sa.Double, nullable=False),
+    sa.Column("images", sa.Text, nullable=False),
+    sa.Column("timings", sa.Text, nullable=False),
+    sa.Column("warnings", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("reused_from", sa.String(26)),
+    sa.UniqueConstraint("job", "page", "engine", name="results_by_page"),
+)
+
+result_images = sa.Table(
+    "result_images",
+    metadata,
+    sa.Column("result", sa.ForeignKey("results.id"), primary_key=True),
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Index("result_images_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)
+
+page_images = sa.Table(
+    "page_images",
+    metadata,
+    sa.Column("document", sa.String(64), sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Index("page_images_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("format", sa.String(16), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Index("artifacts_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,46 @@
+"""Search over the text of all pages."""
+
+import sqlalchemy as sa
+
+from shared.records import SearchHit
+from store.database import Database
+from store.rows import VISIBLE
+from store.schema import jobs, results
+from store.words import parse_query, snippet
+
+
+class SearchIndex:
+    """Finds pages; `settle` and `delete_job` keep the index in their transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def search(self, q: str, limit: int, offset: int) -> list[SearchHit]:
+        """See Store."""
+        terms = parse_query(q)
+        if not terms:
+            return []
+        found = self._database.dialect.matching(terms).subquery()
+        query = (
+            sa.select(results.c.job, results.c.page, results.c.engine, results.c.text)
+            .add_columns(jobs.c.name, jobs.c.created)
+            .join(found, found.c.id == results.c.id)
+            .join(jobs, jobs.c.id == results.c.job)
+            .where(VISIBLE)
+            .order_by(found.c.rank, results.c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            SearchHit(
+                job=row.job,
+                document_name=row.name,
+                page=row.page,
+                engine=row.engine,
+                snippet=snippet(row.text, terms),
+                created=row.created,
+            )
+            for row in rows
+        ]

@@ -1,0 +1,195 @@
+"""The store's face: every method is one short transaction, or a few, and is safe for threads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from shared.errors import Misconfigured
+from shared.records import Failure, Job, NewJob, PageResult, PageTask, SearchHit, Settled
+from shared.settings import Settings
+from shared.states import JobState
+from store.blobs import BlobStore
+from store.changes import JobChange, SweepReport
+from store.database import Database
+from store.deletion import Deletion
+from store.janitor import Janitor
+from store.jobs import Jobs
+from store.pages import Pages
+from store.references import References
+from store.results import Results
+from store.search_index import SearchIndex
+
+
+class Store:
+    """Rows and blobs of one data directory. All methods may raise OutsideFailed (disk, lock)."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        references = References(database, blobs)
+        self.blobs = blobs
+        self._database = database
+        self._jobs = Jobs(database, blobs, references)
+        self._pages = Pages(database, blobs, references)
+        self._results = Results(database, blobs, references)
+        self._search = SearchIndex(database)
+        self._deletion = Deletion(database, references)
+        self._janitor = Janitor(database, blobs, references, self._deletion)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Make the directories, bring the schema up to date, connect.
+
+        Many processes may do so at once. Misconfigured when the directory cannot be written, or
+        the database is damaged or newer than this code.
+        """
+        try:
+            blobs = BlobStore(settings.data.absolute())
+        except OSError as error:
+            raise Misconfigured(
+                f"The data directory {settings.data} cannot be used: {error.strerror}.",
+                param="data",
+            ) from error
+        return cls(Database.open(settings), blobs)
+
+    def close(self) -> None:
+        """Close the database connections."""
+        self._database.close()
+
+    # web
+
+    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> None:
+        """Add the row of a document whose blob is stored; again: changes nothing."""
+        self._jobs.add_document(document_id, media_type, size_bytes)
+
+    def add_jobs(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """Add queued jobs in one transaction, in the order given.
+
+        NotFound (`document_not_found`, `job_not_found`) when a document or parent is gone.
+        """
+        return self._jobs.add(jobs)
+
+    def discard(self, blobs: Sequence[str]) -> None:
+        """Give up blobs that were stored for nothing: those that nobody uses are removed."""
+        self._jobs.discard(blobs)
+
+    def job(self, job_id: str) -> Job:
+        """One job. NotFound (`job_not_found`)."""
+        return self._jobs.get(job_id)
+
+    def jobs(
+        self,
+        *,
+        state: JobState | None = None,
+        engine: str | None = None,
+        q: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> tuple[list[Job], str | None]:
+        """Jobs, newest first, and the cursor of the next page or None.
+
+        `q` is part of the document's name in any case, or words of a page's text. `engine` is one
+        of the names that the job asked for. Refused (`bad_cursor`, `bad_limit`).
+        """
+        return self._jobs.page(state, engine, q, limit, cursor)
+
+    def children(self, job_id: str) -> list[Job]:
+        """The replays of a job, oldest first. NotFound (`job_not_found`)."""
+        return self._jobs.children(job_id)
+
+    def open_work(self) -> tuple[int, int]:
+        """(unfinished jobs, unsettled pages of them)."""
+        return self._jobs.open_work()
+
+    def pages(self, job_id: str, *, after: int = 0, limit: int | None = None) -> list[PageTask]:
+        """Page tasks by page, then engine. NotFound (`job_not_found`).
+
+        `limit` counts page numbers: the engines of one page stay together.
+        """
+        return self._pages.tasks(job_id, after, limit)
+
+    def page_result(self, job_id: str, page: int, engine: str | None = None) -> PageResult:
+        """One page; without `engine` of the first asked-for engine that has read it.
+
+        NotFound (`job_not_found`, `page_not_found`, `page_not_ready`).
+        """
+        return self._results.get(job_id, page, engine)
+
+    def results(self, job_id: str) -> Iterator[PageResult]:
+        """All results by page, then engine, a few in memory at a time. NotFound (`job_not_found`).
+
+        It is no snapshot: pages that settle behind the reader's position are seen.
+        """
+        return self._results.stream(job_id)
+
+    def page_image(self, document_id: str, page: int) -> str | None:
+        """The blob of a page's preview image."""
+        return self._pages.image(document_id, page)
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Cancel a job and its unsettled pages. Conflict (`job_is_final`), NotFound."""
+        return self._jobs.cancel(job_id)
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove a job, its results, and the document and blobs that nothing else uses.
+
+        Conflict: `job_is_open` unless it is final, `job_in_use` while an open replay reads it.
+        """
+        self._deletion.delete(job_id)
+
+    def search(self, q: str, *, limit: int = 20, offset: int = 0) -> list[SearchHit]:
+        """Pages that have all words of `q`, best first. Words may go on; "in quotes": whole."""
+        return self._search.search(q, limit, offset)
+
+    # split
+
+    def start_job(self, job_id: str, document_pages: int, tasks: Sequence[tuple[int, str]]) -> Job:
+        """Write the (page, engine) rows of a queued job and set it running; else no change."""
+        return self._pages.start(job_id, document_pages, tasks)
+
+    def fail_job(self, job_id: str, failure: Failure) -> Job:
+        """Fail an open job and cancel its unsettled pages; no change when it is final."""
+        return self._jobs.fail(job_id, failure)
+
+    def pending(
+        self, job_id: str, *, after: tuple[int, str] = (0, ""), limit: int
+    ) -> list[PageTask]:
+        """Unsettled page tasks behind (page, engine), in that order."""
+        return self._pages.pending(job_id, after, limit)
+
+    def add_page_images(self, document_id: str, images: Mapping[int, str]) -> None:
+        """Name the preview blobs of pages; the newest wins."""
+        self._pages.add_images(document_id, images)
+
+    def reusable(
+        self, document_id: str, page: int, engine: str, options: Mapping[str, Any]
+    ) -> PageResult | None:
+        """The newest committed result for the same document, page, engine and options."""
+        return self._results.reusable(document_id, page, engine, options)
+
+    # collect
+
+    def settle(self, batch: Sequence[Settled]) -> list[JobChange]:
+        """Write final states and results in one transaction; the first for each page task wins.
+
+        Page tasks that are settled or unknown are ignored. The changes name only jobs for which
+        something was written.
+        """
+        return self._results.settle(batch)
+
+    def finish_job(self, job_id: str, artifacts: Mapping[str, str]) -> Job:
+        """Close a running job whose pages are settled, with its files (format to blob).
+
+        `done`, or `failed` when every page failed. No change when it is final. Conflict
+        (`job_is_open`) while pages are unsettled.
+        """
+        return self._jobs.finish(job_id, artifacts)
+
+    def open_jobs(self) -> list[Job]:
+        """Queued and running jobs, oldest first."""
+        return self._jobs.open()
+
+    def complete_jobs(self) -> list[str]:
+        """Running jobs with all pages settled: after a crash, those to merge and finish."""
+        return self._jobs.complete()
+
+    def sweep(self, *, older_than_seconds: float) -> SweepReport:
+        """Mend what crashes left, older than that: unfinished deletes and uploads, lost blobs."""
+        return self._janitor.sweep(older_than_seconds)
