@@ -154,7 +154,8 @@ class Janitor:
                 step = step.where(key >= after)
             with self._database.read() as connection:
                 rows = connection.execute(step).all()
-            for owner, sha256 in map(tuple, rows):
+            for row in rows:
+                owner, sha256 = str(row[0]), str(row.sha256)
                 if not self._blobs.exists(sha256):
                     yield owner, sha256
             if len(rows) < _ROWS_PER_READ:
