@@ -61,7 +61,7 @@ class Terminal:
         if self._coloured:
             colour = self._colours.setdefault(role, _COLOURS[len(self._colours) % len(_COLOURS)])
             head = f"\x1b[{colour}m{head}\x1b[0m"
-            line = "".join(c for c in line if c == "\t" or c == "\x1b" or c.isprintable())
+            line = "".join(c for c in line if c == "\t" or c.isprintable())
         try:
             self._stream.write(f"{head} {line}\n")
             self._stream.flush()

@@ -83,19 +83,21 @@ def load_settings(
 ) -> Settings:
     """Settings from the file, the environment and flags, in rising order.
 
-    `file` defaults to `$QUIRE_CONFIG` or `quire.toml` in the working directory, where it exists.
+    `file` defaults to `$QUIRE_CONFIG` or `quire.toml` in the working directory, where it exists;
+    an empty `$QUIRE_CONFIG` means no file.
     Misconfigured names the setting, its source and what was expected.
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     known = {f.name: f.type for f in fields(Settings)}
-    path = file or Path(environ.get("QUIRE_CONFIG", "quire.toml"))
+    configured = environ.get("QUIRE_CONFIG", "quire.toml")
+    path = file or Path(configured)
     if path.is_file():
         for name, value in _read_toml(path).items():
             if name not in known:
                 raise Misconfigured(f"{path} has {name!r}, which is no setting.", param=name)
             values[name] = _convert(name, known[name], value, str(path))
-    elif file or "QUIRE_CONFIG" in environ:
+    elif file or (configured and "QUIRE_CONFIG" in environ):
         raise Misconfigured(f"The settings file {path} does not exist.")
     for variable, text in environ.items():
         name = variable.removeprefix("QUIRE_").lower()
