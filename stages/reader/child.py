@@ -1,0 +1,83 @@
+"""The process that opens documents: `python -m stages.reader.child MEMORY_MIB PARENT_PID`.
+
+Questions come on standard input, answers go to what was standard output when it started.
+It reads one document in its life. Whatever goes wrong inside is answered as a code and a
+sentence where that is still possible; where it is not, the parent sees the process end.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from stages.reader import sandbox
+from stages.reader.frames import read_header, write_frame
+from stages.reader.terms import PagePayload, PageWant
+
+if TYPE_CHECKING:
+    from stages.reader.sources import Source
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    """Lock in, import, say hello, answer until the parent closes the pipe."""
+    sandbox.lock_in(int(sys.argv[1]), int(sys.argv[2]))
+    sandbox.leave_network()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # libraries print: never into the answers
+    # Here, not at the top: threads may start only after leave_network.
+    from stages.reader.sources import describe, open_source  # noqa: PLC0415
+
+    write_frame(answers, {"ready": True})
+    source: Source | None = None
+    while (question := read_header(sys.stdin.buffer)) is not None:
+        sandbox.limit_processor(float(question["seconds"]))
+        try:
+            if source is None:
+                path = Path(question["path"])
+                sandbox.hide_files(path)
+                source = open_source(path, question["max_pages"], question["max_pixels"])
+                opened = source.opened
+                answer = {"pages": opened.pages, "media_type": opened.media_type}
+                write_frame(answers, {**answer, "kind": opened.kind})
+            else:
+                want = PageWant(
+                    accepts=tuple(question["accepts"]),
+                    dpi=question["dpi"],
+                    max_pixels=question["max_pixels"],
+                    preview_pixels=question["preview_pixels"],
+                )
+                _send_page(answers, source.page(question["number"], want))
+        except BrokenPipeError:
+            break
+        except Exception as error:  # noqa: BLE001 - anything may come out of a hostile document
+            code, message = describe(error)
+            spent = code == "out_of_memory"  # what is left of the heap is not worth trusting
+            write_frame(
+                answers,
+                {"error": code, "message": message[:500], "spent": spent, "rss_mib": _rss_mib()},
+            )
+
+
+def _send_page(answers: BinaryIO, payload: PagePayload) -> None:
+    header: dict[str, Any] = {
+        "media_type": payload.media_type,
+        "data_bytes": len(payload.data),
+        "width": payload.width,
+        "height": payload.height,
+        "dpi": payload.dpi,
+        "preview_type": payload.preview_type,
+        "has_sound_text": payload.has_sound_text,
+        "rss_mib": _rss_mib(),
+    }
+    write_frame(answers, header, payload.data, payload.preview)
+
+
+def _rss_mib() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * PAGE_BYTES // sandbox.MIB
+
+
+if __name__ == "__main__":
+    main()

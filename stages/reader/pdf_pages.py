@@ -1,0 +1,58 @@
+"""Pages of a PDF, each as a PDF of its own or as pixels."""
+
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+
+from shared.ocr_backend import PDF, RGB
+from stages.reader.drawing import PREVIEW_TYPE, draw, draw_preview, free_store
+from stages.reader.page_copy import copy_page
+from stages.reader.sound_text import has_sound_text
+from stages.reader.terms import OpenedDocument, PagePayload, PageWant
+from stages.reader.unreadable import Unreadable
+
+pymupdf.TOOLS.mupdf_display_errors(False)
+pymupdf.TOOLS.mupdf_display_warnings(False)
+
+
+class PdfSource:
+    """A PDF. It stays open; a page is loaded, copied, drawn and let go."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._document = pymupdf.open(str(path), filetype="pdf")
+        except pymupdf.EmptyFileError as error:
+            raise Unreadable("not_a_document", "The file is empty: it has no bytes.") from error
+        # needs_pass stays true for what opened with the empty password: owner restrictions only.
+        if self._document.is_encrypted:
+            raise Unreadable(
+                "encrypted",
+                "The document needs a password: remove it and upload the document again.",
+            )
+        self.opened = OpenedDocument(self._document.page_count, PDF, "pdf")
+
+    def page(self, number: int, want: PageWant) -> PagePayload:
+        """Page `number`, from 1."""
+        try:
+            return read_page(self._document, number, want)
+        finally:
+            free_store()
+
+
+def read_page(document: Any, number: int, want: PageWant) -> PagePayload:
+    """Page `number` of an open PDF in the form that is wanted."""
+    if not 1 <= number <= document.page_count:
+        raise Unreadable("no_such_page", f"The document has {document.page_count} pages.")
+    page = document[number - 1]
+    preview = draw_preview(page, want.preview_pixels) if want.preview_pixels else b""
+    sound = has_sound_text(page)
+    form = next((kind for kind in want.accepts if kind in {PDF, RGB}), PDF)
+    if form == PDF:
+        data = copy_page(document, page)
+        width, height, dpi = round(page.rect.width), round(page.rect.height), 72.0
+    else:
+        image, dpi = draw(page, want.dpi, want.max_pixels)
+        data, (width, height) = image.tobytes(), image.size
+    kind = PREVIEW_TYPE if preview else ""
+    return PagePayload(form, data, width, height, dpi, preview, kind, sound)

@@ -1,0 +1,41 @@
+"""Whether the text layer of a page is worth reading: a cheap guess, the engine looks closer."""
+
+import unicodedata
+from typing import Any
+
+import pymupdf
+
+MIN_CHARACTERS = 10  # fewer are a stamp or a page number on a scan
+MAX_BAD_SHARE = 0.05  # of characters without a meaning: a font without a Unicode map
+MIN_LETTER_SHARE = 0.4  # tables of figures and formulas stay above it, garbage from fonts does not
+MAX_HIDDEN_SHARE = 0.5  # of text operations: invisible (under a scan), or painted over
+COVER_SHARE = 0.8  # of the page under one image
+
+
+def has_sound_text(page: Any) -> bool:
+    """Enough visible characters, most of which mean something."""
+    text = page.get_text("text", flags=pymupdf.TEXT_PRESERVE_LIGATURES)
+    characters = [c for c in text if not c.isspace()]
+    if len(characters) < MIN_CHARACTERS:
+        return False
+    kinds = [unicodedata.category(c) for c in characters]
+    # Co: private use, Cn: unassigned, Cc: control, Cs: surrogate; U+FFFD: not mapped.
+    bad = sum(k in {"Co", "Cn", "Cc", "Cs"} for k in kinds) + characters.count("\ufffd")
+    letters = sum(k[0] in "LN" for k in kinds)
+    if bad > MAX_BAD_SHARE * len(kinds) or letters < MIN_LETTER_SHARE * len(kinds):
+        return False
+    return _hidden_share(page) <= MAX_HIDDEN_SHARE
+
+
+def _hidden_share(page: Any) -> float:
+    """Share of text operations that are invisible or lie under a picture of the whole page."""
+    area = abs(page.rect.width * page.rect.height)
+    seen = hidden = 0
+    for kind, (x0, y0, x1, y1), *_ in page.get_bboxlog():
+        if kind == "ignore-text":
+            hidden += 1
+        elif kind in {"fill-text", "stroke-text"}:
+            seen += 1
+        elif kind == "fill-image" and (x1 - x0) * (y1 - y0) >= COVER_SHARE * area:
+            hidden, seen = hidden + seen, 0
+    return hidden / (seen + hidden) if seen + hidden else 1.0
