@@ -46,7 +46,7 @@ def payload_hash(payload: Payload) -> int:
     """xxh3-64 over all payload frames."""
     state = xxhash.xxh3_64()
     for frame in payload:
-        state.update(getattr(frame, "buffer", frame))
+        state.update(cast("Any", getattr(frame, "buffer", frame)))
     return state.intdigest()
 
 
@@ -82,9 +82,7 @@ def _build(cls: type[Any], values: Any) -> Message:
     if not isinstance(values, tuple) or not len(values) <= len(checks):
         raise ProtocolError(f"{cls.__name__} has a wrong number of fields.", code="bad_header")
     try:
-        return cast(
-            "Message", cls(*[check(v) for check, v in zip(checks, values, strict=False)])
-        )
+        return cast("Message", cls(*[check(v) for check, v in zip(checks, values, strict=False)]))
     except (TypeError, ValueError) as error:
         raise ProtocolError(f"{cls.__name__}: {error}", code="bad_header") from error
 

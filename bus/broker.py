@@ -1,0 +1,184 @@
+"""The broker process: sockets around `bus.core`. One thread, one poll loop, no blocking sends."""
+
+import logging
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from bus.codec import decode, encode, encode_relayed
+from bus.core import Broadcast, Command, Core, Send
+from bus.sockets import check_private, make_socket
+from bus.wakeup import Wakeup
+from shared.errors import Misconfigured, ProtocolError
+from shared.messages import Bye, Hello, Table
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DRAIN_MESSAGES = 256  # per turn, so that heartbeats and timers get theirs under load
+TABLE_TOPIC = b"table"
+
+
+class Broker:
+    """Owns the sockets; asks `Core` what to do."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
+        """Bind. Misconfigured when an address is taken or can be reached from other hosts."""
+        self._settings = settings
+        self._started = time.monotonic()
+        self.core = Core(settings, epoch=uuid.uuid4().hex)
+        self._router = make_socket(context, zmq.ROUTER)
+        self._events = make_socket(context, zmq.XPUB)
+        self._monitor = self._router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._wakeup = Wakeup()
+        self._stopping = False
+        self._table_at = 0.0
+        self._peer_of: dict[int, bytes] = {}
+        self._descriptor_of: dict[bytes, int] = {}
+        for socket, address in ((self._router, settings.bus), (self._events, settings.bus_events)):
+            check_private(address)
+            try:
+                socket.bind(address)
+            except zmq.ZMQError as error:
+                self.close()
+                raise Misconfigured(
+                    f"The broker cannot listen on {address}: {error}. Is another quire running? "
+                    "Set QUIRE_BUS and QUIRE_BUS_EVENTS to free addresses.",
+                    param="bus",
+                ) from error
+
+    def stop(self) -> None:
+        """End `run` soon. Safe from signal handlers and other threads."""
+        self._stopping = True
+        self._wakeup.set()
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        poller = zmq.Poller()
+        for readable in (self._router, self._events, self._monitor, self._wakeup.fileno()):
+            poller.register(readable, zmq.POLLIN)
+        while not self._stopping:
+            now = time.monotonic()
+            until = min(self.core.next_deadline(), self._table_at)
+            poller.poll(max(0, min(1000, int((until - now) * 1000) + 1)))
+            self._drain_monitor()
+            self._drain_router()
+            self._drain_subscriptions()
+            now = time.monotonic()
+            if now >= self.core.next_deadline():
+                self._do(self.core.tick(now))
+            if now >= self._table_at:
+                self._table_at = now + self._settings.heartbeat_seconds
+                self._publish_table(now)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        self._router.disable_monitor()
+        for socket in (self._router, self._events, self._monitor):
+            socket.close(linger=0)
+        self._wakeup.close()
+
+    def _drain_router(self) -> None:
+        for _ in range(DRAIN_MESSAGES):
+            try:
+                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            now = time.monotonic()
+            peer_id = frames[0].bytes
+            try:
+                if len(frames) < 3:
+                    raise ProtocolError("A message has too few frames.", code="bad_prefix")
+                message, digest = decode(frames[1].buffer, frames[2].buffer)
+                if isinstance(message, Hello):
+                    descriptor = int(frames[1].get(zmq.SRCFD))
+                    self._peer_of[descriptor] = peer_id
+                    self._descriptor_of[peer_id] = descriptor
+                    log.info("%s is here (process %d)", message.worker, message.pid)
+                elif isinstance(message, Bye):
+                    self._peer_of.pop(self._descriptor_of.pop(peer_id, -1), None)
+                self._do(self.core.receive(peer_id, message, tuple(frames[3:]), digest, now))
+            except (ProtocolError, ValueError) as error:
+                code = getattr(error, "code", "bad_key")
+                counters = self.core.counters
+                counters[f"protocol_{code}"] = counters.get(f"protocol_{code}", 0) + 1
+                log.warning("A message was dropped: %s", error)
+
+    def _drain_monitor(self) -> None:
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)
+            peer_id = self._peer_of.pop(int(event["value"]), None)
+            if peer_id is not None:
+                self._descriptor_of.pop(peer_id, None)
+                self._lost(peer_id, self.core.disconnected)
+
+    def _lost(self, peer_id: bytes, tell: Callable[[bytes, float], list[Command]]) -> None:
+        peer = self.core.peers.get(peer_id)
+        if peer is not None:
+            log.warning("%s is lost (process %d)", peer.name, peer.hello.pid)
+        self._do(tell(peer_id, time.monotonic()))
+
+    def _drain_subscriptions(self) -> None:
+        while self._events.poll(0):
+            self._events.recv(zmq.NOBLOCK)
+
+    def _do(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Broadcast):
+                self._broadcast(command)
+            else:
+                self._send(command)
+
+    def _broadcast(self, command: Broadcast) -> None:
+        try:
+            topic = b"job:" + command.message.job.encode()
+            self._events.send_multipart([topic, *encode(command.message)], zmq.NOBLOCK)
+        except zmq.Again:
+            self.core.counters["events_dropped"] = self.core.counters.get("events_dropped", 0) + 1
+
+    def _send(self, command: Send) -> None:
+        frames = encode_relayed(command.message, command.digest, command.payload)
+        try:
+            self._router.send_multipart([command.peer, *frames], zmq.NOBLOCK, copy=False)
+        except zmq.ZMQError as error:
+            if error.errno not in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
+                raise
+            if command.peer in self.core.peers:
+                self._lost(command.peer, self.core.unreachable)
+
+    def _publish_table(self, now: float) -> None:
+        workers: list[dict[str, Any]] = [
+            {**asdict(worker), "running": list(worker.running)} for worker in self.core.workers(now)
+        ]
+        table = Table(
+            epoch=self.core.epoch,
+            time=time.time(),
+            uptime_seconds=round(now - self._started, 1),
+            workers=tuple(workers),
+            queues=self.core.queue_table(),
+            counters={**self.core.counters, "jobs_open": len(self.core.book)},
+        )
+        try:
+            self._events.send_multipart([TABLE_TOPIC, *encode(table)], zmq.NOBLOCK)
+        except zmq.Again:
+            return  # nobody reads as fast as we publish; the next table says it all again
+
+
+def serve(settings: Settings) -> None:
+    """Run the broker until SIGTERM or SIGINT."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        broker = Broker(context, settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: broker.stop())
+        log.info("listening on %s, events on %s", settings.bus, settings.bus_events)
+        broker.run()
+        broker.close()
+    finally:
+        context.term()

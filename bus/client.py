@@ -1,0 +1,113 @@
+"""The bus for those who only ring and watch: the web front and the command line (asyncio)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+from bus.codec import decode, encode
+from bus.sockets import make_socket
+from shared.errors import ProtocolError
+from shared.events import JobEvent
+from shared.health import BusTable, WorkerStatus
+from shared.messages import Cancel, Closed, Message, Priority, Publish, Submit, Table
+from shared.records import Job
+from shared.settings import Settings
+from shared.states import Lane
+
+log = logging.getLogger(__name__)
+
+
+class BusClient:
+    """Rings the broker's doorbell and follows its events."""
+
+    def __init__(self, context: zmq.asyncio.Context, settings: Settings) -> None:
+        self._context = context
+        self._settings = settings
+        self._door: Any = None
+        self._events: Any = None
+        self._table_at = float("-inf")
+        self.table: BusTable | None = None
+
+    async def start(self) -> None:
+        """Connect. The broker need not be there yet."""
+        plain = zmq.Context.shadow(self._context.underlying)
+        door = make_socket(plain, zmq.DEALER)
+        door.connect(self._settings.bus)
+        self._door = door
+        self._events = self._context.socket(zmq.SUB)
+        self._events.setsockopt(zmq.LINGER, 0)
+        self._events.setsockopt(zmq.SUBSCRIBE, b"")
+        self._events.connect(self._settings.bus_events)
+
+    async def close(self) -> None:
+        """Close the sockets; a `watch` under way ends."""
+        for socket in (self._door, self._events):
+            if socket is not None:
+                socket.close(linger=100)  # milliseconds: a last doorbell may still leave
+
+    async def submit(self, job: Job) -> None:
+        """Say that a job waits. Lost doorbells are made good by collect."""
+        self._ring(Submit(((job.id, job.lane.value),)))
+
+    async def cancel(self, job_id: str) -> None:
+        """Say that nothing of the job is wanted any more."""
+        self._ring(Cancel(job_id))
+
+    async def closed(self, job_id: str) -> None:
+        """Say that the job is gone."""
+        self._ring(Closed((job_id,)))
+
+    async def set_priority(self, job_id: str, lane: Lane) -> None:
+        """Move a job to another lane."""
+        self._ring(Priority(job_id, lane.value))
+
+    def table_age_seconds(self) -> float:
+        """Time since the broker's newest table; infinite before the first."""
+        return time.monotonic() - self._table_at
+
+    async def watch(self) -> AsyncIterator[JobEvent | BusTable]:
+        """Every event of the bus from now on. Run once; `table` is kept by it."""
+        while True:
+            try:
+                frames = await self._events.recv_multipart()
+            except (zmq.ZMQError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                return
+            try:
+                message, _ = decode(frames[1], frames[2])
+            except (ProtocolError, IndexError) as error:
+                log.warning("An event was dropped: %s", error)
+                continue
+            if isinstance(message, Table):
+                self.table = _read_table(message)
+                self._table_at = time.monotonic()
+                yield self.table
+            elif isinstance(message, Publish):
+                yield JobEvent(message.job, message.event, message.revision, message.data)
+
+    def _ring(self, message: Message) -> None:
+        try:
+            self._door.send_multipart(encode(message), zmq.NOBLOCK)
+        except zmq.Again:
+            log.warning("The broker is away; %s is made good later.", type(message).__name__)
+
+
+def _read_table(table: Table) -> BusTable:
+    workers = tuple(
+        WorkerStatus(**{**worker, "running": tuple(worker.get("running", ()))})
+        for worker in table.workers
+    )
+    return BusTable(
+        epoch=table.epoch,
+        time=table.time,
+        uptime_seconds=table.uptime_seconds,
+        workers=workers,
+        queues=table.queues,
+        counters=table.counters,
+    )

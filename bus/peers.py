@@ -1,0 +1,96 @@
+"""The broker's view of one connected process."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.health import WorkerStatus
+from shared.messages import Hello
+
+_SMOOTHING = 0.2  # weight of the newest page in the usual page time
+_RATE_WINDOW_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Lease:
+    """One task that is out at a worker."""
+
+    sent_at: float
+    running: bool = False
+    started_at: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """One process. `answered` are results passed on and not committed; `solo` a suspect page."""
+
+    id: bytes
+    hello: Hello
+    seen_at: float
+    since: float
+    progress_at: float
+    progress: int = 0
+    leases: dict[str, Lease] = field(default_factory=dict)
+    answered: dict[str, None] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    status: dict[str, Any] = field(default_factory=dict)
+    solo: str | None = None
+    kill_asked: bool = False
+    pages_done: int = 0
+    usual_seconds: float | None = None
+    _minute: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.status = dict(self.hello.status)
+
+    @property
+    def name(self) -> str:
+        """The logical id that people see."""
+        return self.hello.worker
+
+    @property
+    def is_ready_engine(self) -> bool:
+        """An engine that takes pages now."""
+        return self.hello.role == "engine" and self.status.get("state", "ready") == "ready"
+
+    def finished(self, now: float, seconds: float) -> None:
+        """A task ended after so many seconds."""
+        self.pages_done += 1
+        old = self.usual_seconds
+        self.usual_seconds = seconds if old is None else old + _SMOOTHING * (seconds - old)
+        self._minute.append(now)
+        if len(self._minute) > 4096:  # a bound for engines that do thousands a minute
+            del self._minute[:2048]
+
+    def pages_a_minute(self, now: float) -> float:
+        """Over the last minute."""
+        self._minute = [at for at in self._minute if now - at <= _RATE_WINDOW_SECONDS]
+        span = min(_RATE_WINDOW_SECONDS, max(now - self.since, 1.0))
+        return round(len(self._minute) * 60.0 / span, 1)
+
+
+def to_status(peer: Peer, now: float) -> WorkerStatus:
+    """A row of the table of processes."""
+    status, hello = peer.status, peer.hello
+    return WorkerStatus(
+        worker=hello.worker,
+        role=hello.role,
+        service=hello.service,
+        pid=hello.pid,
+        host=hello.host,
+        state=str(status.get("state", "ready")),
+        engine=hello.engine,
+        model=str(status.get("model", "")),
+        message=str(status.get("message", "")),
+        in_flight=len(peer.leases),
+        running=tuple(sorted(key for key, lease in peer.leases.items() if lease.running)),
+        credit=hello.credit,
+        pages_done=peer.pages_done,
+        pages_a_minute=peer.pages_a_minute(now),
+        heartbeat_age_seconds=round(max(0.0, now - peer.seen_at), 3),
+        gpu=str(status.get("gpu", "")),
+        gpu_available=bool(status.get("gpu_available", False)),
+        model_loaded=bool(status.get("model_loaded", False)),
+        rss_bytes=int(status.get("rss_bytes", 0)),
+        uptime_seconds=round(now - peer.since, 1),
+        capabilities=dict(hello.capabilities),
+    )
