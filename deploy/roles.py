@@ -9,9 +9,9 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import zmq
     import zmq.asyncio
+
     from bus.client import BusClient
     from bus.supervisor_link import SupervisorLink
-
     from store.store import Store
 
 _WEB_GRACE_SECONDS = 1.5  # for requests in hand; the supervisor gives the web front 2 s

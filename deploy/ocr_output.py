@@ -1,0 +1,75 @@
+"""Where `quire ocr` writes: stdout, or one file for each document."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import Misconfigured
+from shared.records import Job
+
+if TYPE_CHECKING:
+    from store.blobs import BlobStore
+
+_IMAGE = re.compile(r"images/([0-9a-f]{64})\.([a-z]{3,4})")
+_LONGEST_STEM = 200  # bytes; with number and suffix below the 255 of a file name
+
+
+class OcrOutput:
+    """Writes results; two documents of one name never share a file.
+
+    `folder` None: to stdout. Misconfigured when the folder cannot be made.
+    """
+
+    def __init__(self, folder: str | None, suffix: str, *, overwrite: bool) -> None:
+        self._folder = Path(folder) if folder is not None else None
+        self._suffix = suffix
+        self._overwrite = overwrite
+        self._written: set[Path] = set()
+        if self._folder:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Misconfigured(
+                    f"{folder} is no folder to write to: {error.strerror}"
+                ) from None
+
+    def write(self, blobs: "BlobStore", job: Job, name: str) -> str:
+        """Write one document's result; the path written, "" for stdout."""
+        data = blobs.read(job.artifacts[self._suffix])
+        if self._folder is None:
+            sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+            sys.stdout.buffer.flush()
+            return ""
+        for sha256, extension in set(_IMAGE.findall(data.decode("utf-8"))):
+            images = self._folder / "images"
+            images.mkdir(exist_ok=True)
+            if blobs.exists(sha256):
+                _replace(images / f"{sha256}.{extension}", blobs.read(sha256))
+        path = self._free_path(Path(name).stem)
+        _replace(path, data)
+        return str(path)
+
+    def _free_path(self, stem: str) -> Path:
+        assert self._folder is not None
+        stem = stem.encode()[:_LONGEST_STEM].decode("utf-8", "ignore")
+        number = 1
+        while True:
+            middle = "" if number == 1 else f"-{number}"
+            path = self._folder / f"{stem}{middle}.{self._suffix}"
+            taken = path in self._written or (path.exists() and not self._overwrite)
+            if not taken:
+                self._written.add(path)
+                return path
+            number += 1
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
