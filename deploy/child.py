@@ -85,24 +85,26 @@ class Child:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         code = self._process.wait()
-        self._read()
+        while self._read():  # its last words
+            continue
         self._close_output()
         ran = time.monotonic() - self._started
         ending = Ending(code, None, ran) if code >= 0 else Ending(None, -code, ran)
         self.ending.set_result(ending)
 
-    def _read(self) -> None:
-        while self._output >= 0:
-            try:
-                data = os.read(self._output, _READ_BYTES)
-            except BlockingIOError:
-                return
-            if not data:
-                self._close_output()
-                return
-            self._lines.feed(data)
-            if len(data) < _READ_BYTES:
-                return
+    def _read(self) -> bool:
+        """Read once; whether there may be more."""
+        if self._output < 0:
+            return False
+        try:
+            data = os.read(self._output, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._close_output()
+            return False
+        self._lines.feed(data)
+        return True
 
     def _close_output(self) -> None:
         if self._output >= 0:

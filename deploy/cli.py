@@ -26,7 +26,16 @@ COMMANDS = {
     "doctor": ("quire doctor", "Look at the installation and say what to do."),
 }
 _ROLES = ("broker", "split", "collect", "web")  # what `up` starts; hidden from the help
-_PRIVATE = ("host", "port", "data", "database_url", "bus", "bus_events", "engines", "api_keys")
+_PRIVATE: tuple[str, ...] = (
+    "host",
+    "port",
+    "data",
+    "database_url",
+    "bus",
+    "bus_events",
+    "engines",
+    "api_keys",
+)
 _PRIVATE += ("cors_origins",)  # `ocr` has a system of its own, without a web front
 
 

@@ -5,7 +5,7 @@ import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy.log_lines import Say, Terminal
 from deploy.ocr_output import OcrOutput
@@ -155,8 +155,9 @@ class _Conversion:
         unfinished = dict(names)
         while unfinished:
             changed = asyncio.ensure_future(self._changed.wait())
+            ends: list[asyncio.Future[Any]] = [changed, system.ended]
             await asyncio.wait(
-                [changed, system.ended],
+                ends,
                 timeout=_LOOK_SECONDS if not self._dirty else 0,
                 return_when=asyncio.FIRST_COMPLETED,
             )

@@ -35,7 +35,9 @@ def with_tables(readme: str) -> str:
         section = f"## {heading}\n\n{table}\n"
         found = re.compile(rf"^## {heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
         if found.search(readme):
-            readme = found.sub(lambda _, text=section: text + "\n", readme, count=1)
+            before, after = found.split(readme, maxsplit=1)
+            readme = f"{before}{section}
+{after}"
         else:
             readme = f"{readme.rstrip()}\n\n{section}"
     return readme.rstrip() + "\n"
