@@ -36,8 +36,7 @@ def with_tables(readme: str) -> str:
         found = re.compile(rf"^## {heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
         if found.search(readme):
             before, after = found.split(readme, maxsplit=1)
-            readme = f"{before}{section}
-{after}"
+            readme = f"{before}{section}\n{after}"
         else:
             readme = f"{readme.rstrip()}\n\n{section}"
     return readme.rstrip() + "\n"

@@ -40,6 +40,10 @@ def script(name, code, phase=Phase.WORKERS):
     return ProcessSpec(name, command, phase, {"PYTHONPATH": str(ROOT)})
 
 
+def start(*command):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
 @contextlib.asynccontextmanager
 async def running(supervisor):
     task = asyncio.ensure_future(supervisor.run())
@@ -124,7 +128,7 @@ async def test_a_second_signal_ends_it_at_once():
 
 async def test_only_own_children_are_killed_for_the_broker():
     log = Log()
-    stranger = subprocess.Popen(["sleep", "60"])
+    stranger = start("sleep", "60")
     try:
         supervisor = Supervisor([script("hung", "signal.pause()")], log)
         async with running(supervisor):
@@ -138,7 +142,7 @@ async def test_only_own_children_are_killed_for_the_broker():
         assert any("page 7 stands still" in line for _, line in log)
     finally:
         stranger.kill()
-        stranger.wait()
+        stranger.communicate()
 
 
 async def test_a_command_line_gives_up_where_a_server_goes_on():
@@ -172,9 +176,7 @@ asyncio.run(main())
 
 
 async def test_nothing_survives_a_kill_9_of_the_supervisor():
-    process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    process = start(sys.executable, "-c", SUPERVISOR)
     assert process.stdout
     with process.stdout as lines:
         up = 0
@@ -184,7 +186,7 @@ async def test_nothing_survives_a_kill_9_of_the_supervisor():
         assert len(children) == 3
         process.kill()
         process.wait()
-        gone, alive = psutil.wait_procs(children, timeout=5)
+        _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
 
 
