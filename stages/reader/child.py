@@ -17,8 +17,6 @@ from stages.reader.terms import PagePayload, PageWant
 if TYPE_CHECKING:
     from stages.reader.sources import Source
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
 
 def main() -> None:
     """Lock in, import, say hello, answer until the parent closes the pipe."""
@@ -56,7 +54,12 @@ def main() -> None:
             spent = code == "out_of_memory"  # what is left of the heap is not worth trusting
             write_frame(
                 answers,
-                {"error": code, "message": message[:500], "spent": spent, "rss_mib": _rss_mib()},
+                {
+                    "error": code,
+                    "message": message[:500],
+                    "spent": spent,
+                    "rss_mib": sandbox.rss_mib(),
+                },
             )
 
 
@@ -69,14 +72,9 @@ def _send_page(answers: BinaryIO, payload: PagePayload) -> None:
         "dpi": payload.dpi,
         "preview_type": payload.preview_type,
         "has_sound_text": payload.has_sound_text,
-        "rss_mib": _rss_mib(),
+        "rss_mib": sandbox.rss_mib(),
     }
     write_frame(answers, header, payload.data, payload.preview)
-
-
-def _rss_mib() -> int:
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * PAGE_BYTES // sandbox.MIB
 
 
 if __name__ == "__main__":

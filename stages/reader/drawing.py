@@ -7,12 +7,16 @@ from typing import Any
 import pymupdf
 from PIL import Image
 
+from stages.reader.sandbox import rss_mib
+
 POINTS_PER_INCH = 72
 PREVIEW_TYPE = "image/jpeg"
 # Measured on a 1,200 pixel page of text: JPEG 2 ms and 80 to 200 KB; WebP at its fastest 15 to
 # 20 ms and 30 % less. Drawing in gray first saves less than finding out whether a page is gray.
 PREVIEW_QUALITY = 75
-STORE_SHRINK_PERCENT = 100  # fonts and images of a page are seldom those of the next
+# Fonts and images of the pages behind are kept up to here: emptied after each page, a page of
+# text takes three times as long. MuPDF alone would keep 256 MiB beside what a page needs.
+STORE_RSS_MIB = 320
 
 
 def draw(page: Any, dpi: float, max_pixels: int) -> tuple[Image.Image, float]:
@@ -49,5 +53,6 @@ def encode_preview(image: Image.Image, long_side: int) -> bytes:
 
 
 def free_store() -> None:
-    """Drop what MuPDF keeps of the pages behind: its cache alone may grow to 256 MiB."""
-    pymupdf.TOOLS.store_shrink(STORE_SHRINK_PERCENT)
+    """Drop what MuPDF keeps of the pages behind when this process has grown."""
+    if rss_mib() > STORE_RSS_MIB:
+        pymupdf.TOOLS.store_shrink(100)

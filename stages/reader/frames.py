@@ -41,8 +41,7 @@ def unpack_header(text: bytes | bytearray) -> dict[str, Any]:
 def write_frame(stream: BinaryIO, header: dict[str, Any], *parts: bytes) -> None:
     """Write a frame whose body is the parts, one after the other."""
     stream.write(pack_prefix(header, sum(map(len, parts))))
-    for part in parts:
-        stream.write(part)
+    stream.writelines(parts)
     stream.flush()
 
 

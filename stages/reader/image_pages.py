@@ -3,6 +3,7 @@
 import io
 import math
 from pathlib import Path
+from typing import cast
 
 import pymupdf
 from PIL import Image, ImageOps
@@ -88,10 +89,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Any mode as 8-bit RGB, what is transparent over white, 16 bits scaled and not cut."""
     if image.mode.startswith("I"):
         wide = image.convert("I")
-        high = wide.getextrema()[1]
-        image = wide.point(lambda value: value * (1 / 256)).convert("L") if high > 255 else wide
+        _, highest = cast("tuple[int, int]", wide.getextrema())
+        image = wide.point(lambda value: value * (1 / 256)).convert("L") if highest > 255 else wide
     elif image.mode == "F":
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())
         factor = 255.0 / max(high - low, 1e-9)
         image = image.point(lambda value: value * factor - low * factor).convert("L")
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:

@@ -1,5 +1,6 @@
 """The parent's end: one child process, one question at a time, a clock on every answer."""
 
+import contextlib
 import fcntl
 import os
 import selectors
@@ -20,7 +21,7 @@ STDERR_BYTES = 4096  # last words that are kept of a crash
 START_SECONDS = 20.0  # imports on a busy machine; not charged to the document
 
 
-class ChildGone(Exception):  # noqa: N818
+class ChildGone(Exception):
     """The child did not answer. `reason` is timeout, crashed or protocol."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -136,10 +137,8 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             return "it closed its answers"
         if self._streams[1] in self._selector.get_map():
-            try:
+            with contextlib.suppress(BlockingIOError):
                 self._drain_stderr()
-            except BlockingIOError:
-                pass
         words = self._stderr.decode(errors="replace").strip().splitlines()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return f"{how}, {words[-1][:300]}" if words else how

@@ -91,6 +91,12 @@ def limit_processor(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
+def rss_mib() -> int:
+    """Memory of this process that is in use, in MiB."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") // MIB
+
+
 def _allow(ruleset: int, path: Path, access: int) -> None:
     if not path.exists():
         return

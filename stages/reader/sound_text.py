@@ -8,7 +8,7 @@ import pymupdf
 MIN_CHARACTERS = 10  # fewer are a stamp or a page number on a scan
 MAX_BAD_SHARE = 0.05  # of characters without a meaning: a font without a Unicode map
 MIN_LETTER_SHARE = 0.4  # tables of figures and formulas stay above it, garbage from fonts does not
-MAX_HIDDEN_SHARE = 0.5  # of text operations: invisible (under a scan), or painted over
+MAX_HIDDEN_SHARE = 0.2  # of text operations: invisible (under a scan), or painted over
 COVER_SHARE = 0.8  # of the page under one image
 
 

@@ -1,5 +1,6 @@
 """Inside the child: which source reads a file, and what its errors mean to a person."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from stages.reader.image_pages import ImageSource  # noqa: E402
 from stages.reader.pdf_pages import PdfSource  # noqa: E402
 from stages.reader.reflow_pages import ReflowSource  # noqa: E402
 
+_PATH = re.compile(r"(file )?'/[^']*'")  # of the store: nothing for the person who uploaded
 OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory", "cannot allocate", "bad_alloc")
 
 
@@ -65,7 +67,9 @@ def describe(error: Exception) -> tuple[str, str]:
     """A code and a sentence for whatever came out of a library."""
     if isinstance(error, Unreadable):
         return error.code, str(error)
-    detail = " ".join(str(error).split())[:200] or type(error).__name__
+    detail = " ".join(_PATH.sub("the file", str(error)).split())[:200] or type(error).__name__
+    if "Invalid number of pages" in detail:
+        return "damaged", "Its number of pages is impossible, or far too large to be read."
     if isinstance(error, MemoryError) or any(word in detail.lower() for word in OUT_OF_MEMORY):
-        return "out_of_memory", "It needs more memory than a document may take."
+        return "out_of_memory", "It needs more memory than reading a document may take."
     return "damaged", f"It is damaged and could not be read ({detail})."

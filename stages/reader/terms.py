@@ -42,8 +42,11 @@ class ReaderLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWant:
-    """What an engine takes: `accepts` (PDF, RGB) in its order of preference, `dpi` and
-    `max_pixels` of a rendered page, `preview_pixels` of the preview's long side (0: none)."""
+    """What an engine takes.
+
+    `accepts` (PDF, RGB) in its order of preference, `dpi` and `max_pixels` of a rendered page,
+    `preview_pixels` of the preview's long side (0: none).
+    """
 
     accepts: tuple[str, ...] = (PDF, RGB)
     dpi: int = 200
@@ -62,8 +65,11 @@ class OpenedDocument:
 
 @dataclass(frozen=True, slots=True)
 class PagePayload:
-    """One page. `data` is PDF (`width` x `height` in points as displayed, `dpi` 72) or RGB
-    (pixels; `dpi` 0 when unknown). `preview` is `preview_type`, empty when none was wanted."""
+    """One page.
+
+    `data` is PDF (`width` x `height` in points as displayed, `dpi` 72) or RGB (pixels; `dpi` 0
+    when unknown). `preview` is of the type `preview_type`, empty when none was wanted.
+    """
 
     media_type: str
     data: bytes

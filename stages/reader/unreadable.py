@@ -1,4 +1,4 @@
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """A document or page cannot be read; `code` and the sentence go to the parent."""
 
     def __init__(self, code: str, message: str) -> None:
