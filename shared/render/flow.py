@@ -7,6 +7,7 @@ before the joined paragraph, so that all of a page stands before the mark of the
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from shared.blocks import Block, BlockType
@@ -97,6 +98,7 @@ class Flow(ABC):
     """Takes pages in ascending order, gives text to be written; a subclass knows the format."""
 
     def __init__(self, *, marks: bool = False, furniture: bool = False) -> None:
+        self.compounds: AbstractSet[str] = frozenset()  # words that keep their hyphen when joined
         self._marks = marks
         self._furniture = furniture
         self._pending: list[Unit] = []
@@ -153,7 +155,10 @@ class Flow(ABC):
         yield from (self.write(u) for u in (*self._pending[:index], *before))
         if self._marks and held.page != unit.page:
             unit = replace(unit, mark=unit.page)
-        left, right = _joined_table(held, unit) if held.table else _joined_prose(held, unit)
+        if held.table is not None:
+            left, right = _joined_table(held, unit)
+        else:
+            left, right = _joined_prose(held, unit, self.compounds)
         yield self.write(left)
         self._pending = [right, *after]
 
@@ -170,10 +175,10 @@ def _same_kind(left: Unit, right: Unit) -> bool:
     return left.block.type in _PROSE and right.block.type in _PROSE
 
 
-def _joined_prose(held: Unit, unit: Unit) -> tuple[Unit, Unit]:
+def _joined_prose(held: Unit, unit: Unit, compounds: AbstractSet[str]) -> tuple[Unit, Unit]:
     if held.block is None or unit.block is None:
         return held, unit
-    left, glue, right = join_pair(held.block.content, unit.block.content)
+    left, glue, right = join_pair(held.block.content, unit.block.content, compounds)
     if not glue and unit.mark is not None and right and not is_cjk(right[0]):
         # The page's mark would stand inside a word: the word stays whole on the earlier page.
         head, _, tail = right.partition(" ")
