@@ -91,9 +91,9 @@ def _owner(port: int) -> str:
     """` by NAME (process PID)` where the system lets us know."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            local = connection.laddr  # () for a socket that is not bound
-            listens = connection.status == psutil.CONN_LISTEN and bool(local)
-            if listens and local[1] == port and connection.pid:
+            local = getattr(connection.laddr, "port", None)  # () for a socket that is not bound
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and local == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     except (psutil.Error, OSError):
         return ""  # another user's process

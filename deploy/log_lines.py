@@ -46,7 +46,7 @@ class Terminal:
     """Writes lines to a stream, with colours where a person looks on. Secrets become ***."""
 
     def __init__(self, stream: TextIO, *, secrets: Iterable[str] = (), width: int = 10) -> None:
-        self._stream = stream
+        self._stream: TextIO | None = stream
         self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len)[::-1]
         self._width = width
         self._colours: dict[str, int] = {}
@@ -54,6 +54,8 @@ class Terminal:
 
     def __call__(self, role: str, line: str) -> None:
         """Write one line. A terminal that has gone away stops nothing."""
+        if self._stream is None:
+            return
         for secret in self._secrets:
             line = line.replace(secret, "***")
         time = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
@@ -66,7 +68,7 @@ class Terminal:
             self._stream.write(f"{head} {line}\n")
             self._stream.flush()
         except (BrokenPipeError, ValueError):
-            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            self._stream = None  # nobody reads any more
 
 
 def secrets_of(settings: Settings) -> list[str]:

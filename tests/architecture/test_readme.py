@@ -33,8 +33,8 @@ def test_every_documented_command_exists():
 
 
 def test_writing_the_tables_again_changes_nothing_else():
-    text = "# quire\n\nA.\n\n## Settings\n\nold\n\n## After\n\nB.\n"
+    text = "# quire\n\nA.\n\n## Settings\n\nstale words\n\n## After\n\nB.\n"
     once = with_tables(text)
     assert with_tables(once) == once
     assert "## After\n\nB.\n" in once
-    assert "old" not in once
+    assert "stale words" not in once

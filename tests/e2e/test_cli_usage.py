@@ -10,8 +10,12 @@ import pytest
 def quire(*arguments, **environ):
     return subprocess.run(
         [sys.executable, "-m", "deploy", *arguments],
-        capture_output=True, text=True, check=False, timeout=50, env={"PATH": "/usr/bin:/bin", **environ},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={"PATH": "/usr/bin:/bin", **environ},
+    )
 
 
 @pytest.mark.parametrize(
