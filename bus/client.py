@@ -35,7 +35,7 @@ class BusClient:
 
     async def start(self) -> None:
         """Connect. The broker need not be there yet."""
-        plain = zmq.Context.shadow(self._context.underlying)
+        plain: zmq.Context[zmq.Socket[bytes]] = zmq.Context.shadow(self._context.underlying)
         door = make_socket(plain, zmq.DEALER)
         door.connect(self._settings.bus)
         self._door = door
