@@ -5,6 +5,7 @@ Formulas stay LaTeX in elements of class `math`, `inline` or `display`.
 """
 
 import html
+from dataclasses import replace
 
 from shared.blocks import Block, BlockType
 from shared.render.as_markdown import (
@@ -18,7 +19,7 @@ from shared.render.as_markdown import (
 from shared.render.flow import Flow, Unit
 from shared.render.inline import inline_html
 from shared.render.lists import list_html
-from shared.render.tables import Table, cut_note, row_html
+from shared.render.tables import Row, Table, cut_note, row_html
 
 
 class HtmlFlow(Flow):
@@ -63,15 +64,16 @@ class HtmlFlow(Flow):
         if not unit.resumed:
             parts.append(f'<figure class="table"{attributes}>{_captions(unit.page, unit.above)}')
             parts.append('<div class="scroll"><table>')
-        for number, row in enumerate(table.rows):
-            parts.append(row_html(row, attributes if unit.resumed and number == 0 else ""))
+        rows = list(table.rows)
+        if unit.resumed and rows:
+            mark = _page_mark(unit.mark) if unit.mark is not None else ""
+            parts.append(row_html(_marked(rows.pop(0), mark), attributes))
+        parts += [row_html(row) for row in rows]
         if unit.stays_open:
             return "\n".join(parts) + "\n"
         parts.append("</table></div>")
         tail = " ".join(part for part in (table.stray, cut_note(table)) if part)
         parts.append(f"<p>{html.escape(tail)}</p>" if tail else "")
-        if unit.mark is not None:
-            parts.append(_page_mark(unit.mark))
         parts.append(f"{_captions(unit.page, unit.below)}</figure>")
         return "\n".join(part for part in parts if part) + "\n"
 
@@ -133,6 +135,10 @@ def _captions(page: int, captions: tuple[Block, ...]) -> str:
         for caption in captions
     ]
     return f"<figcaption>{''.join(spans)}</figcaption>" if spans else ""
+
+
+def _marked(row: Row, mark: str) -> Row:
+    return (replace(row[0], html=mark + row[0].html), *row[1:])
 
 
 def _page_mark(page: int) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from shared.blocks import Block, BlockType
-from shared.render.escape import one_line, paragraph, safe_inline
+from shared.render.escape import joined_paragraph, one_line, paragraph, safe_inline, safe_latex
 from shared.render.flow import Flow, Unit
 from shared.render.inline import cut
 from shared.render.lists import list_markdown
@@ -13,7 +13,9 @@ from shared.render.tables import Table, cut_note
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FENCED = re.compile(
-    r"\s*(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)\n(?P<code>.*?)\n?(?P=fence)\s*", re.DOTALL
+    r"\s*(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]{0,30})[ \t]*\n"
+    r"(?P<code>.*?)\n?(?P=fence)\s*",
+    re.DOTALL,
 )
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 ImageUrl = Callable[[str], str]
@@ -45,8 +47,7 @@ def bare_code(content: str) -> tuple[str, str]:
     match = _FENCED.fullmatch(content)
     if match is None:
         return "", cut(content.strip("\n"))
-    language = re.sub(r"[^\w+#.-]", "", match["language"].strip().split(" ")[0])
-    return language[:30], cut(match["code"])
+    return match["language"], cut(match["code"])
 
 
 def heading_level(block: Block) -> int:
@@ -83,8 +84,8 @@ class MarkdownFlow(Flow):
         if unit.table is not None:
             return self._table(unit, unit.table)
         mark = f"<!-- page {unit.mark} -->" if unit.mark is not None else ""
-        if unit.resumed:
-            body = safe_inline(unit.block.content.strip())
+        if unit.resumed or unit.stays_open:
+            body = joined_paragraph(unit.block.content, is_first=not unit.resumed)
             body = f"{mark} {body}" if mark and body else mark or body
         else:
             body = block_markdown(unit.block, self._image_url)
@@ -112,7 +113,7 @@ class MarkdownFlow(Flow):
             rows = f"{rows}\n" if unit.stays_open else f"{rows}\n</table>\n"
         tail = " ".join(part for part in (table.stray, cut_note(table)) if part)
         end = "" if unit.stays_open else "\n"
-        return above + rows + end + (f"{safe_inline(tail)}\n\n" if tail else "") + below
+        return above + rows + end + (f"{paragraph(tail)}\n\n" if tail else "") + below
 
     _in_pipes = True
 
@@ -141,7 +142,7 @@ def block_markdown(block: Block, image_url: ImageUrl) -> str:
     if block.type is BlockType.LIST:
         return list_markdown(content)
     if block.type is BlockType.EQUATION:
-        latex = re.sub(r"<(?=[A-Za-z/!?])", "< ", bare_latex(content)).replace("$$", "$ $")
+        latex = safe_latex(bare_latex(content)).replace("$$", "$ $")
         return f"$$\n{latex}\n$$" if latex else ""
     if block.type is BlockType.CODE:
         language, code = bare_code(content)

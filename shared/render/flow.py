@@ -172,7 +172,8 @@ def _same_kind(left: Unit, right: Unit) -> bool:
         return False
     if left.table is not None and right.table is not None:
         return left.width == right.width > 0 and not left.table.stray and not left.table.cut_cells
-    return left.block.type in _PROSE and right.block.type in _PROSE
+    has_text = bool(left.block.content.strip() and right.block.content.strip())
+    return has_text and left.block.type in _PROSE and right.block.type in _PROSE
 
 
 def _joined_prose(held: Unit, unit: Unit, compounds: AbstractSet[str]) -> tuple[Unit, Unit]:
@@ -191,6 +192,8 @@ def _joined_prose(held: Unit, unit: Unit, compounds: AbstractSet[str]) -> tuple[
 
 def _joined_table(held: Unit, unit: Unit) -> tuple[Unit, Unit]:
     table = unit.table.without_header(held.header) if unit.table else None
+    if table is not None and not table.rows:
+        table = unit.table  # only a header: it stays, so that the page's mark has a place
     below = held.below  # a caption below belongs below the whole table
     return (
         replace(held, stays_open=True, below=()),

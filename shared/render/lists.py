@@ -63,7 +63,7 @@ def list_markdown(content: str) -> str:
     for item in items_of(content):
         del offsets[item.depth :]
         indent = offsets[-1] if offsets else 0
-        text = escape_line(safe_inline(item.text))
+        text = safe_inline(escape_line(item.text))
         if not item.mark:
             lines += [text, ""]
             continue

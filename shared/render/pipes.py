@@ -3,7 +3,7 @@
 import html
 import re
 
-from shared.render.escape import safe_inline
+from shared.render.escape import paragraph, safe_latex
 from shared.render.tables import Cell, Row, Table, cut_note, read_table, row_html
 
 _MARKS = {
@@ -16,10 +16,11 @@ _MARKS = {
     "<em>": "*",
     "</em>": "*",
 }
-_TAG = re.compile(r"(<[^<>]*>)")
-_CODE = re.compile(r"<code>([^<>`|]*)</code>")
-_MATH = re.compile(r"(\$(?![\s$])[^$]{1,500}?(?<!\s)\$(?!\d))")
-_ESCAPED = re.compile(r"[\\`*]|(?<!\w)_|_(?!\w)|\[(?=[^\]]*\]\()")
+_CODE = re.compile(r"<code>([^<>`|\\]+)</code>")
+_TAG = re.compile(r"(<code>[^<>`|\\]+</code>|<[^<>]*>)")
+_MATH = re.compile(r"(\$(?![\s$])[^$`]{1,500}?(?<!\s)\$(?!\d))")
+# Cells hold text, not Markdown.
+_ESCAPED = re.compile(r"[\\`*]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|!(?=\[)|\](?=\()")
 
 
 def table_to_markdown(source: str) -> str:
@@ -33,7 +34,7 @@ def table_to_markdown(source: str) -> str:
 def whole_table(table: Table) -> str:
     """The table as pipes where `fits_pipes`, else as safe HTML."""
     body = pipe_table(table) if fits_pipes(table) else html_table(table)
-    stray = safe_inline(" ".join(part for part in (table.stray, cut_note(table)) if part))
+    stray = paragraph(" ".join(part for part in (table.stray, cut_note(table)) if part))
     return "\n\n".join(part for part in (body, stray) if part)
 
 
@@ -74,18 +75,20 @@ def html_rows(table: Table) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    source = _CODE.sub(lambda match: f"`{html.unescape(match[1])}`", cell.html)
     parts = []
-    for part in _TAG.split(source):
-        if part.startswith("<"):
+    for part in _TAG.split(cell.html):
+        code = _CODE.fullmatch(part)
+        if code is not None:
+            parts.append(f"`{html.unescape(code[1])}`")
+        elif part.startswith("<"):
             parts.append(_MARKS.get(part, part))
-        elif part:
-            parts.append(part if "`" in part and "<code>" in cell.html else _plain(part))
+        else:
+            parts.append(_plain(part))
     return " ".join("".join(parts).replace("|", "\\|").split())
 
 
 def _plain(part: str) -> str:
-    text = html.unescape(part)
-    pieces = _MATH.split(text)
+    pieces = _MATH.split(html.unescape(part))
     pieces[::2] = [_ESCAPED.sub(r"\\\g<0>", piece) for piece in pieces[::2]]
-    return re.sub(r"(?<!\\)<(?=[A-Za-z/!?])", r"\\<", "".join(pieces))
+    pieces[1::2] = [safe_latex(piece) for piece in pieces[1::2]]
+    return "".join(pieces)
