@@ -1,0 +1,1 @@
+"""The HTTP front: REST, server-sent events, web pages. Never parses a document."""

@@ -1,0 +1,1 @@
+"""Blueprints of the REST interface, one file per noun."""
