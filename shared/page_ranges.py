@@ -4,7 +4,7 @@ import re
 
 from shared.errors import Refused
 
-_PART = re.compile(r"\s*(\d{1,6})?\s*(-)?\s*(\d{1,6})?\s*")
+_PART = re.compile(r"\s*(\d{1,6})?\s*(-)?\s*(\d{1,6})?\s*", re.ASCII)
 _MAX_PARTS = 1000  # longer selections are no sentence of a person
 
 

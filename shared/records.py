@@ -116,7 +116,9 @@ class Job:
             "started": self.started,
             "finished": self.finished,
             "seconds": (
-                round(self.finished - self.started, 3) if self.finished and self.started else None
+                round(self.finished - self.started, 3)
+                if self.finished is not None and self.started is not None
+                else None
             ),
             "formats": sorted(self.artifacts),
         }

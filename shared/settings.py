@@ -1,5 +1,6 @@
 """Settings: defaults, then quire.toml, then QUIRE_* in the environment, then flags."""
 
+import math
 import os
 import re
 import tomllib
@@ -121,14 +122,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _convert(name: str, kind: Any, value: Any, source: str) -> Any:
     try:
-        if kind is int:
-            return int(value)
-        if kind is float:
-            return float(value)
+        if kind in {int, float}:
+            return _number(kind, value)
         if kind is Path:
             return Path(str(value)).expanduser()
         if kind is str:
-            return str(value)
+            return _string(value)
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return tuple(str(part) for part in value)
@@ -138,6 +137,22 @@ def _convert(name: str, kind: Any, value: Any, source: str) -> Any:
         raise Misconfigured(
             f"{source}: {shown} is not a value for {name} ({expected} expected).", param=name
         ) from error
+
+
+def _number(kind: type[int] | type[float], value: Any) -> int | float:
+    """Exactly that number: TOML's true is no 1, 1.5 no whole number, and nan no time."""
+    if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+        raise TypeError
+    number = kind(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,7 @@ _SPEC = re.compile(r"([a-z][a-z0-9_-]{0,30})(?:\*(\d{1,2}))?(?::gpu(\d{1,2}))?")
 def parse_engine(text: str) -> EngineSpec:
     """Read `name[*processes][:gpuN]`. Misconfigured when it is not that."""
     match = _SPEC.fullmatch(text)
-    if match is None or match[2] == "0":
+    if match is None or (match[2] and int(match[2]) == 0):
         raise Misconfigured(
             f"{text!r} in QUIRE_ENGINES is not name[*processes][:gpuN], like pymupdf*2.",
             param="engines",
