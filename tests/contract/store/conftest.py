@@ -1,0 +1,100 @@
+"""Each test of this folder runs on SQLite and, where its server is installed, on PostgreSQL."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import Store
+from tests.fakes.store_work import open_store
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A migrated, empty database file: copying it is faster than migrating."""
+    data = tmp_path_factory.mktemp("template")
+    open_store(data).close()
+    return data / "quire.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory) -> Iterator[str]:
+    """A server of our own on a Unix socket; `{}` in the URL is the name of the database."""
+    if not (shutil.which("initdb") and shutil.which("postgres")):
+        pytest.skip("PostgreSQL (initdb, postgres) is not in PATH")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed: quire[postgres]")
+    user: str | None = None
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user = "postgres"
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            pytest.skip("PostgreSQL does not run as root and there is no user postgres")
+    # The socket's path may have 107 bytes, and the server's user must reach it.
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    if user:
+        shutil.chown(folder, user)
+    make = ["initdb", "-D", str(folder / "db"), "-U", "quire", "-A", "trust", "-N", "-E", "UTF8"]
+    subprocess.run(make, check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
+    options = ("fsync=off", "synchronous_commit=off", "listen_addresses=", "max_connections=200")
+    command = ["postgres", "-D", str(folder / "db"), "-k", str(folder)]
+    for option in options:
+        command += ["-c", option]
+    log = folder / "log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, user=user, stdout=out, stderr=out, cwd=folder)
+    try:
+        yield f"postgresql+psycopg://quire@/{{}}?host={folder}"
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url, tmp_path_factory) -> str:
+    """A database that has our tables; others are made from it."""
+    _run_sql(postgres_url, "CREATE DATABASE template_quire")
+    open_store(tmp_path_factory.mktemp("pg"), postgres_url.format("template_quire")).close()
+    return "template_quire"
+
+
+def _run_sql(url: str, statement: str) -> None:
+    import psycopg  # noqa: PLC0415 - only where PostgreSQL is
+
+    plain = url.format("postgres").replace("+psycopg", "")
+    for attempt in range(200):
+        try:
+            with psycopg.connect(plain, autocommit=True) as connection:
+                connection.execute(statement.encode())
+        except psycopg.OperationalError:
+            if attempt == 199:
+                raise
+            # The server is starting; libpq offers nothing to wait on.
+            subprocess.run(["sleep", "0.1"], check=True)
+        else:
+            return
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request, tmp_path) -> Iterator[Store]:
+    url = ""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        (tmp_path / "data").mkdir()
+        shutil.copy(template, tmp_path / "data" / "quire.db")
+    else:
+        server = request.getfixturevalue("postgres_url")
+        template = request.getfixturevalue("postgres_template")
+        name = f"t{abs(hash(request.node.nodeid)):x}"
+        _run_sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        url = server.format(name)
+    opened = open_store(tmp_path / "data", url)
+    yield opened
+    opened.close()
