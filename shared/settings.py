@@ -64,6 +64,9 @@ class Settings:
     crash_attempts: int = _setting(3, "Crashes after which a page is quarantined.")
     backoff_seconds: float = _setting(0.5, "First wait before a page is retried; doubles.")
 
+    engine_classes: tuple[str, ...] = _setting(
+        (), "Further engines: name=module:Class, separated by commas."
+    )
     engine_threads: int = _setting(0, "Threads of one engine process; 0: cores / processes.")
     engine_max_pages: int = _setting(2_000, "An engine process starts anew after so many pages.")
     engine_max_rss_mib: int = _setting(4096, "An engine process starts anew above this memory.")

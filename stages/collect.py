@@ -1,0 +1,221 @@
+"""The collect stage: the only writer of results.
+
+Everything that has arrived is committed in one transaction, and only then is it called
+committed. Merging runs in a thread of its own, so that a long book never holds up commits.
+"""
+
+import logging
+import queue
+import threading
+import time
+
+import zmq
+
+from bus.worker import Delivery, Worker
+from shared.blocks import PageOutput
+from shared.errors import NotFound, ProtocolError, QuireError
+from shared.messages import Closed, Committed, Result, Submit, parse_page_key
+from shared.page_codec import from_frames
+from shared.records import Failure, PageResult, Settled
+from shared.render import page_markdown, page_text
+from shared.settings import Settings
+from shared.states import JobState, PageState
+from stages.merge import write_artifacts
+from stages.work import LEAVE_SECONDS, drain_on_signals, publish_job
+from store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 512  # results in one transaction at most
+SWEEP_SECONDS = 600.0  # between two runs of the janitor
+SWEEP_AGE_SECONDS = 3600.0  # younger files may belong to an upload under way
+LOOK_SECONDS = 5.0  # between looks for jobs whose doorbell was lost
+SUBMIT_BATCH = 500  # jobs in one message
+
+
+class Collector:
+    """Commits results, says so, and hands complete jobs to the finisher."""
+
+    def __init__(self, settings: Settings, store: Store, worker: Worker) -> None:
+        self._store = store
+        self._worker = worker
+        self._settings = settings
+        self._finisher = Finisher(store, worker)
+        self._epoch = ""
+        self._look_at = 0.0
+
+    def run(self) -> None:
+        """Until the worker drains and nothing is left."""
+        self._finisher.start()
+        try:
+            while True:
+                deliveries = self._worker.take(BATCH, timeout_seconds=1.0)
+                if deliveries:
+                    self._commit(deliveries)
+                elif self._worker.draining:
+                    return
+                self._publish_open_jobs()
+        finally:
+            self._finisher.stop()
+
+    def _commit(self, deliveries: list[Delivery]) -> None:
+        settled: dict[str, Settled] = {}
+        for delivery in deliveries:
+            message = delivery.message
+            if isinstance(message, Result) and message.key not in settled:
+                settled[message.key] = self._settled(message, delivery.payload)
+        changes = self._store.settle(list(settled.values()))
+        self._worker.progress()
+        self._worker.send(Committed(tuple(settled)))
+        for change in changes:
+            publish_job(self._worker, change.job, change.settled)
+            if change.complete:
+                self._finisher.add(change.job.id)
+
+    def _settled(self, message: Result, payload: tuple[memoryview, ...]) -> Settled:
+        job, page, engine = parse_page_key(message.key)
+        header = message.header
+        result, reason = None, str(header.get("reason", ""))
+        reason_type = str(header.get("reason_type", ""))
+        if message.outcome == "done":
+            try:
+                output = from_frames([bytes(frame) for frame in payload])
+                result = self._page_result(message, output)
+                reason = str(header.get("retried_because", ""))
+            except ProtocolError as error:
+                reason, reason_type = str(error), "unreadable_answer"
+        milliseconds = header.get("milliseconds")
+        return Settled(
+            job=job,
+            page=page,
+            engine=engine,
+            state=PageState.DONE if result is not None else PageState.FAILED,
+            attempts=int(header.get("attempts", 1)),
+            crashes=int(header.get("crashes", 0)),
+            reason=reason,
+            reason_type=reason_type,
+            quarantined=bool(header.get("quarantined", False)),
+            milliseconds=float(milliseconds) if milliseconds is not None else None,
+            worker=str(header.get("worker", "")),
+            result=result,
+        )
+
+    def _page_result(self, message: Result, output: PageOutput) -> PageResult:
+        job, page, engine = parse_page_key(message.key)
+        if output.images:  # on disk before the row that names them
+            self._store.blobs.put_many(list(output.images.values()))
+        return PageResult(
+            job=job,
+            page=page,
+            engine=engine,
+            blocks=output.blocks,
+            markdown=page_markdown(output.blocks),
+            text=page_text(output.blocks),
+            raw=output.raw,
+            raw_media_type=output.raw_media_type,
+            width=output.width,
+            height=output.height,
+            source=output.source,
+            turned_degrees=output.turned_degrees,
+            skew_degrees=output.skew_degrees,
+            images=tuple(output.images),
+            timings=output.timings,
+            warnings=output.warnings,
+            model=output.model,
+            options=dict(message.header.get("options", {})),
+            reused_from=message.header.get("reused_from"),
+        )
+
+    def _publish_open_jobs(self) -> None:
+        """A new broker knows nothing; a lost doorbell is rung again."""
+        now = time.monotonic()
+        if not self._worker.epoch or (self._epoch == self._worker.epoch and now < self._look_at):
+            return
+        self._epoch, self._look_at = self._worker.epoch, now + LOOK_SECONDS
+        for job_id in self._store.complete_jobs():
+            self._finisher.add(job_id)
+        jobs = [(job.id, job.lane.value) for job in self._store.open_jobs()]
+        for start in range(0, len(jobs), SUBMIT_BATCH):
+            self._worker.send(Submit(tuple(jobs[start : start + SUBMIT_BATCH])))
+
+
+class Finisher:
+    """Merges complete jobs and writes their artifacts, one after the other; sweeps between."""
+
+    def __init__(self, store: Store, worker: Worker) -> None:
+        self._store = store
+        self._worker = worker
+        self._jobs: queue.Queue[str | None] = queue.Queue()
+        self._known: set[str] = set()
+        self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def add(self, job_id: str) -> None:
+        """This job's pages are all settled. Known ones are kept."""
+        if job_id not in self._known:
+            self._known.add(job_id)
+            self._jobs.put(job_id)
+
+    def stop(self) -> None:
+        """Finish what is in hand; the rest is found again by the next collector."""
+        self._jobs.put(None)
+        self._thread.join(timeout=LEAVE_SECONDS)
+
+    def _run(self) -> None:
+        sweep_at = time.monotonic()
+        while True:
+            try:
+                job_id = self._jobs.get(timeout=max(0.1, sweep_at - time.monotonic()))
+            except queue.Empty:
+                sweep_at = time.monotonic() + SWEEP_SECONDS
+                self._sweep()
+                continue
+            if job_id is None:
+                return
+            self._finish(job_id)
+            self._known.discard(job_id)
+
+    def _finish(self, job_id: str) -> None:
+        try:
+            job = self._store.job(job_id)
+            if job.state is not JobState.RUNNING:
+                return
+            tasks = self._store.pages(job_id)
+            artifacts = write_artifacts(
+                job, lambda: self._store.results(job_id), tasks, self._store.blobs
+            )
+            job = self._store.finish_job(job_id, artifacts)
+        except NotFound:
+            return  # deleted meanwhile
+        except QuireError as error:
+            log.exception("job %s could not be merged", job_id)
+            job = self._store.fail_job(job_id, Failure(error.code, str(error)))
+        except Exception as error:
+            log.exception("job %s could not be merged", job_id)
+            sentence = f"The pages could not be merged: {type(error).__name__}: {error}"
+            job = self._store.fail_job(job_id, Failure("merge_failed", sentence[:500]))
+        publish_job(self._worker, job)
+        self._worker.send(Closed((job_id,)))
+
+    def _sweep(self) -> None:
+        report = self._store.sweep(older_than_seconds=SWEEP_AGE_SECONDS)
+        log.info("janitor: %s", report)
+
+
+def serve(settings: Settings) -> None:
+    """Run the collector until SIGTERM or SIGINT."""
+    store = Store.open(settings)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    worker = Worker(context, settings, role="collect", service="collect", credit=BATCH)
+    drain_on_signals(worker)
+    worker.set_status(state="ready")
+    worker.start()
+    try:
+        Collector(settings, store, worker).run()
+    finally:
+        worker.leave(LEAVE_SECONDS)
+        store.close()
+        context.term()

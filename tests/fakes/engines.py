@@ -1,0 +1,87 @@
+"""Engines for tests: quick, and some that fail on purpose. Named by `QUIRE_ENGINE_CLASSES`."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pymupdf
+
+from shared.blocks import Block, BlockType, PageOutput
+from shared.errors import OutsideFailed, PageFailed
+from shared.ocr_backend import (
+    PDF,
+    Answer,
+    Capabilities,
+    EngineHealth,
+    OCRBackend,
+    PageInput,
+)
+from shared.settings import Settings
+
+
+class TextEngine(OCRBackend):
+    """Says the text layer of the page as one block; words in it make it fail on purpose.
+
+    CRASH kills the process, HANG stands still, REFUSE refuses, OUTSIDE fails from outside once
+    per process, SLOW moves for two seconds.
+    """
+
+    name = "text"
+    version = "1"
+
+    def __init__(self, _settings: Settings, _gpu: int | None) -> None:
+        self._loaded = False
+        self._failed_outside = False
+        self._nap = float(os.environ.get("QUIRE_TEST_NAP_SECONDS", "0"))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(accepts=(PDF,))
+
+    def load(self) -> None:
+        self._loaded = True
+
+    def health(self) -> EngineHealth:
+        status = "healthy" if self._loaded else "unhealthy"
+        return EngineHealth(status, self._loaded, gpu_available=False, backend="text")
+
+    def recognize(
+        self, pages: Iterable[PageInput], progress: Callable[[], None]
+    ) -> Iterator[tuple[str, Answer]]:
+        for page in pages:
+            document = pymupdf.open(stream=bytes(page.data), filetype="pdf")
+            text = document[0].get_text().strip()
+            document.close()
+            if self._nap:
+                time.sleep(self._nap)
+            yield page.key, self._answer(text, progress)
+
+    def _answer(self, text: str, progress: Callable[[], None]) -> Answer:
+        if "CRASH" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "HANG" in text:
+            time.sleep(3600)
+        if "REFUSE" in text:
+            return PageFailed("The page says REFUSE.", code="refused")
+        if "OUTSIDE" in text and not self._failed_outside:
+            self._failed_outside = True
+            return OutsideFailed("The weather is bad.", code="weather")
+        if "SLOW" in text:
+            for _ in range(20):
+                time.sleep(0.1)
+                progress()
+        raw = json.dumps({"text": text}).encode()
+        return PageOutput(self.parse_raw(raw, {}), raw, width=595, height=842, source="text_layer")
+
+    @staticmethod
+    def parse_raw(raw: bytes, _options: Mapping[str, Any]) -> tuple[Block, ...]:
+        text = json.loads(raw)["text"]
+        if not text:
+            return ()
+        return (Block(BlockType.TEXT, 0, (0.1, 0.1, 0.9, 0.2), text, engine="text"),)
+
+    def close(self) -> None:
+        self._loaded = False
