@@ -36,6 +36,24 @@ def copy_page(document: Any, page: Any) -> bytes:
         return bytes(copy.tobytes(garbage=1 if drawn else 0, no_new_id=True))
 
 
+def lacks_appearance(document: Any, page: Any) -> bool:
+    """Whether a note or filled field of the page has no stored look: MuPDF makes it up, privately.
+
+    Such a document must be baked before its pages are copied.
+    """
+    source = mupdf.pdf_document_from_fz_document(document.this)
+    original = mupdf.pdf_lookup_page_obj(source, page.number)
+    annotations = mupdf.pdf_dict_gets(original, "Annots")
+    for index in range(mupdf.pdf_array_len(annotations)):
+        annotation = mupdf.pdf_array_get(annotations, index)
+        subtype = mupdf.pdf_to_name(mupdf.pdf_dict_gets(annotation, "Subtype"))
+        filled = mupdf.pdf_dict_gets_inheritable(annotation, "V").m_internal
+        written = subtype == "FreeText" or (subtype == "Widget" and filled)
+        if written and not mupdf.pdf_dict_getp(annotation, "AP/N").m_internal:
+            return True
+    return False
+
+
 def _put(graft: Any, holder: Any, key: str, value: Any) -> None:
     if value.m_internal:
         mupdf.pdf_dict_puts(holder, key, mupdf.pdf_graft_mapped_object(graft, value))

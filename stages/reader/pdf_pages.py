@@ -7,7 +7,7 @@ import pymupdf
 
 from shared.ocr_backend import PDF, RGB
 from stages.reader.drawing import PREVIEW_TYPE, draw, draw_preview, free_store
-from stages.reader.page_copy import copy_page
+from stages.reader.page_copy import copy_page, lacks_appearance
 from stages.reader.sound_text import has_sound_text
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
@@ -49,6 +49,9 @@ def read_page(document: Any, number: int, want: PageWant) -> PagePayload:
     sound = has_sound_text(page)
     form = next((kind for kind in want.accepts if kind in {PDF, RGB}), PDF)
     if form == PDF:
+        if lacks_appearance(document, page):
+            document.bake()  # the whole document, once: there is no such call for a page
+            page = document[number - 1]
         data = copy_page(document, page)
         width, height, dpi = round(page.rect.width), round(page.rect.height), 72.0
     else:
