@@ -1,0 +1,100 @@
+"""What the lines say: crops of similar width in batches through PP-OCRv6's recogniser."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engines.rapid.detector import Pixels
+from engines.rapid.runtime import Floats, Integers, Runtime
+
+Text = tuple[str, float]  # what it says, and the mean probability of its characters
+
+HEIGHT = 48  # of the lines that the model was trained on, in pixels
+_BUCKET = 64  # widths are rounded up to this: few shapes, so OpenVINO's caches stay small
+_WIDEST = 4096  # a line of 85 times its height; longer ones are squeezed
+_BATCH_PIXELS = 2560  # width of a batch in pixels: more no longer gains speed, but costs memory
+_TALL = 1.5  # crops taller than this times their width are text that runs down
+
+
+def crop_line(image: Pixels, box: Floats) -> Pixels:
+    """The pixels inside a box of four corners, straightened; text that runs down is turned."""
+    width = max(1, int(max(_distance(box[0], box[1]), _distance(box[2], box[3]))))
+    height = max(1, int(max(_distance(box[0], box[3]), _distance(box[1], box[2]))))
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    straighten = cv2.getPerspectiveTransform(box.astype(np.float32), target)
+    crop = cv2.warpPerspective(
+        image, straighten, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    if height >= _TALL * width:
+        crop = np.rot90(crop)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def recognize_lines(
+    crops: Sequence[Pixels], runtime: Runtime, progress: Callable[[], None]
+) -> list[Text]:
+    """The text of each crop (H x W x 3 RGB) and its confidence, in the order of the crops."""
+    texts: list[Text] = [("", 0.0)] * len(crops)
+
+    def done(tag: list[int], indices: Integers, probabilities: Floats) -> None:
+        for row, number in enumerate(tag):
+            texts[number] = decode(indices[row], probabilities[row], runtime.characters)
+
+    def filled() -> Iterator[tuple[Floats, Any]]:
+        for width, members in batches_of([_width(crop) for crop in crops]):
+            progress()
+            yield np.stack([_prepared(crops[number], width) for number in members]), members
+
+    runtime.recognize(filled(), done)
+    progress()
+    return texts
+
+
+def batches_of(widths: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """Batches as (width in pixels, numbers of the crops), the widest first.
+
+    Widths are multiples of a bucket; a batch spans at most a quarter in width and a fixed area.
+    """
+    order = sorted(range(len(widths)), key=lambda number: -widths[number])
+    batches: list[tuple[int, list[int]]] = []
+    for number in order:
+        own = min(_WIDEST, max(_BUCKET, -(-widths[number] // _BUCKET) * _BUCKET))
+        if batches:
+            width, members = batches[-1]
+            near = width <= 1.25 * own or width - own <= _BUCKET
+            # Powers of two above 4 keep the number of batch shapes small.
+            if near and width * (len(members) + 1) <= _BATCH_PIXELS:
+                members.append(number)
+                continue
+        batches.append((own, [number]))
+    return batches
+
+
+def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) -> Text:
+    """Connectionist temporal classification: drop repeats, then blanks (index 0)."""
+    keep = np.ones(len(indices), dtype=bool)
+    keep[1:] = indices[1:] != indices[:-1]
+    keep &= indices != 0
+    if not keep.any():
+        return "", 0.0
+    text = "".join(characters[index] for index in indices[keep] if index < len(characters))
+    return text, float(probabilities[keep].mean())
+
+
+def _width(crop: Pixels) -> int:
+    return math.ceil(HEIGHT * crop.shape[1] / max(1, crop.shape[0]))
+
+
+def _prepared(crop: Pixels, width: int) -> Floats:
+    inner = max(1, min(width, _width(crop)))
+    resized = cv2.resize(crop, (inner, HEIGHT))
+    image = np.zeros((HEIGHT, width, 3), dtype=np.float32)
+    image[:, :inner] = resized[:, :, ::-1] / 127.5 - 1.0  # BGR, -1..1; zero is the padding
+    return image.transpose(2, 0, 1)
+
+
+def _distance(start: Floats, end: Floats) -> float:
+    return float(np.linalg.norm(start - end))
