@@ -25,6 +25,8 @@ code, .math { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-siz
 .note { border-left: 3px solid #c4302b; padding-left: .8rem; color: var(--faint); }
 .page { float: right; margin-right: -1rem; color: var(--faint); }
 .page::after { content: attr(data-page); font: .75rem system-ui, sans-serif; }
+td .page, th .page { float: none; margin: 0 .4em 0 0; }
+td .page::after, th .page::after { vertical-align: super; font-size: .65rem; }
 @media print { .page { display: none; } }
 """
 
