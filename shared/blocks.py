@@ -1,6 +1,6 @@
 """The document model: blocks on pages, as every engine returns them and as JSON stores them."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -57,10 +57,18 @@ class Block:
 
     def to_json(self) -> dict[str, Any]:
         """The block as JSON values, all keys always there."""
-        data = asdict(self)
-        data["type"] = self.type.value
-        data["bbox"] = [round(value, 5) for value in self.bbox]
-        return data
+        return {  # written out: dataclasses.asdict takes ten times as long
+            "type": self.type.value,
+            "order": self.order,
+            "bbox": [round(value, 5) for value in self.bbox],
+            "content": self.content,
+            "level": self.level,
+            "continues_prev": self.continues_prev,
+            "caption_of": self.caption_of,
+            "confidence": self.confidence,
+            "engine": self.engine,
+            "image": self.image,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

@@ -52,8 +52,10 @@ class BlobWriter:
     def abort(self) -> None:
         """Forget what was written. Nothing happens after a commit."""
         if not self._file.closed:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+            try:
+                self._file.close()
+            finally:  # on a full disk the close fails, too
+                self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +114,7 @@ class BlobStore:
 
     def path(self, sha256: str) -> Path:
         """Where the blob is or would be. ValueError unless 64 lower-case hex digits."""
-        if not _SHA256.fullmatch(sha256):
+        if not is_sha256(sha256):
             raise ValueError(f"{sha256[:80]!r} is not a sha256")
         return self.root / sha256[:2] / sha256[2:4] / sha256
 
@@ -221,6 +223,11 @@ class BlobStore:
             changed |= {folder.parent, self.root}
             folder.mkdir(parents=True, exist_ok=True)
         return changed
+
+
+def is_sha256(name: str) -> bool:
+    """Whether this is the name of a blob: 64 lower-case hex digits."""
+    return _SHA256.fullmatch(name) is not None
 
 
 def _fsync(path: Path) -> None:

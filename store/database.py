@@ -73,6 +73,11 @@ class Database:
         with self._turn, _in_words(), self._writer.begin() as connection:
             yield connection
 
+    def tidy(self) -> None:
+        """Give freed space back. OutsideFailed as in `write`."""
+        with _in_words():
+            self.dialect.tidy(self.engine)
+
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from shared.records import Failure
 from shared.states import JobState
-from store.blobs import BlobStore
+from store.blobs import BlobStore, is_sha256
 from store.changes import SweepReport
 from store.database import Database
 from store.deletion import Deletion, delete_unused_document
@@ -49,11 +49,14 @@ class Janitor:
         self._fail_jobs(run)
         previews = self._drop_previews(run)
         crops = self._drop_crops(run)
-        temp_files = self._remove_temp_files(run)
+        # A hold and its blob are one file: removing either makes the other look young.
+        temp_files = [entry for entry in _files(self._blobs.temp) if _age_mark(entry) < run.cutoff]
         orphans, freed = self._remove_orphans(run)
-        self._database.dialect.tidy(self._database.engine)
+        for entry in temp_files:  # half-written files, holds of processes that died or forgot them
+            entry.unlink(missing_ok=True)
+        self._database.tidy()
         return SweepReport(
-            temp_files=temp_files,
+            temp_files=len(temp_files),
             orphan_blobs=orphans,
             freed_bytes=freed,
             purged_jobs=purged,
@@ -145,13 +148,10 @@ class Janitor:
     def _lost(
         self, query: sa.Select[tuple[str, str]], key: sa.Column[str]
     ) -> Iterator[tuple[str, str]]:
-        """(key, sha256) of rows whose blob is missing; pages through the rows by key."""
-        name = query.selected_columns[0].name
-        after: str | int | None = None
+        """(key, sha256) of rows whose blob is missing; pages through the rows by both."""
+        blob = query.selected_columns[1]
+        step = query.order_by(key, blob).limit(_ROWS_PER_READ)
         while True:
-            step = query.order_by(key).limit(_ROWS_PER_READ)
-            if after is not None:
-                step = step.where(key >= after)
             with self._database.read() as connection:
                 rows = connection.execute(step).all()
             for row in rows:
@@ -160,25 +160,15 @@ class Janitor:
                     yield owner, sha256
             if len(rows) < _ROWS_PER_READ:
                 return
-            last = getattr(rows[-1], name)
-            if last == after:
-                return
-            after = last
-
-    def _remove_temp_files(self, run: _Run) -> int:
-        """Half-written files, and holds of processes that died or forgot them."""
-        count = 0
-        for entry in _files(self._blobs.temp):
-            if _age_mark(entry) < run.cutoff:
-                entry.unlink(missing_ok=True)
-                count += 1
-        return count
+            last = sa.tuple_(sa.literal(rows[-1][0]), sa.literal(rows[-1].sha256))
+            step = query.where(sa.tuple_(key, blob) > last)
+            step = step.order_by(key, blob).limit(_ROWS_PER_READ)
 
     def _remove_orphans(self, run: _Run) -> tuple[int, int]:
         count = size = 0
         batch: list[str] = []
         for entry in _files(self._blobs.root):
-            if _age_mark(entry) < run.cutoff:
+            if is_sha256(entry.name) and _age_mark(entry) < run.cutoff:
                 batch.append(entry.name)
             if len(batch) >= _FILES_PER_STEP:
                 removed = self._references.free(batch)

@@ -31,14 +31,15 @@ class Jobs:
         self._references = references
         self._ids = JobIds()
         # Documents of uploads whose jobs are not added yet, to add the row again when a delete
-        # of the document's last job came between: id -> (media type, bytes).
-        self._uploads: dict[str, tuple[str, int]] = {}
+        # of the document's last job came between: id -> (media type, bytes, how many uploads).
+        self._uploads: dict[str, tuple[str, int, int]] = {}
         self._lock = threading.Lock()
 
     def add_document(self, document_id: str, media_type: str, size_bytes: int) -> None:
         """See Store."""
         with self._lock:
-            self._uploads[document_id] = (media_type, size_bytes)
+            count = self._uploads.get(document_id, ("", 0, 0))[2]
+            self._uploads[document_id] = (media_type, size_bytes, count + 1)
         with self._database.write() as connection:
             self._write_document(connection, document_id, media_type, size_bytes)
 
@@ -55,9 +56,8 @@ class Jobs:
                 connection.execute(sa.insert(jobs), rows)
             added = _load(connection, [row["id"] for row in rows])
         for job in new:
-            self._blobs.release(job.document_id)
-            with self._lock:
-                self._uploads.pop(job.document_id, None)
+            if job.parent is None:  # a replay has uploaded nothing
+                self._forget_upload(job.document_id)
         return added
 
     def discard(self, blobs: Sequence[str]) -> None:
@@ -70,9 +70,7 @@ class Jobs:
                 )
             )
         for sha256 in blobs:
-            self._blobs.release(sha256)
-            with self._lock:
-                self._uploads.pop(sha256, None)
+            self._forget_upload(sha256)
         self._references.free(blobs)
 
     def get(self, job_id: str) -> Job:
@@ -188,6 +186,13 @@ class Jobs:
             }
         return close(connection, job_id, values)
 
+    def _forget_upload(self, document_id: str) -> None:
+        self._blobs.release(document_id)
+        with self._lock:
+            media_type, size_bytes, count = self._uploads.pop(document_id, ("", 0, 0))
+            if count > 1:
+                self._uploads[document_id] = (media_type, size_bytes, count - 1)
+
     def _matches(self, q: str) -> sa.ColumnElement[bool]:
         folded = fold(clean(q.strip()[:_MAX_QUERY_CHARACTERS]))
         matches = jobs.c.name_folded.contains(folded, autoescape=True)
@@ -232,7 +237,7 @@ class Jobs:
             raise NotFound(
                 f"The document {document_id} is not stored; upload it.", code="document_not_found"
             )
-        self._write_document(connection, document_id, *upload)
+        self._write_document(connection, document_id, *upload[:2])
 
     def _write_document(
         self, connection: sa.Connection, document_id: str, media_type: str, size_bytes: int

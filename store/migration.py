@@ -14,10 +14,10 @@ def migrate(engine: sa.Engine, dialect: Dialect, data: Path) -> None:
 
     Misconfigured when the database was written by a newer version.
     """
-    if _revision(engine) == REVISION:
-        return
+    # The look is inside the lock, too: a reader at the moment when another process switches a
+    # fresh SQLite file to WAL makes that switch, or itself, fail with "database is locked".
     with dialect.migration_lock(engine, data):
-        if _revision(engine) == REVISION:  # another process did it while we waited
+        if _revision(engine) == REVISION:
             return
         dialect.prepare(engine)
         _upgrade(engine)

@@ -11,7 +11,7 @@ from store.blobs import BlobStore
 from store.database import Database
 from store.jobs import require_job
 from store.references import References
-from store.rows import OPEN_PAGES, page_task
+from store.rows import MAX_NUMBER, OPEN_PAGES, page_task
 from store.schema import documents, jobs, page_images, pages
 
 
@@ -67,6 +67,7 @@ class Pages:
 
     def tasks(self, job_id: str, after: int, limit: int | None) -> list[PageTask]:
         """See Store."""
+        after = min(after, MAX_NUMBER)
         query = sa.select(pages).where(pages.c.job == job_id, pages.c.page > after)
         if limit is not None:
             numbers = (
@@ -124,6 +125,8 @@ class Pages:
 
     def image(self, document_id: str, page: int) -> str | None:
         """See Store."""
+        if page > MAX_NUMBER:
+            return None
         query = sa.select(page_images.c.sha256).where(
             page_images.c.document == document_id, page_images.c.page == page
         )

@@ -17,9 +17,11 @@ from store.jobs import require_job
 from store.references import References
 from store.rows import (
     JOB_QUERY,
+    MAX_NUMBER,
     OPEN_PAGES,
     VISIBLE,
     canonical,
+    finite,
     load_jobs,
     page_result,
     page_task,
@@ -46,6 +48,7 @@ class Results:
         """See Store."""
         first: dict[Key, Settled] = {}
         for item in batch:
+            _check(item)
             first.setdefault((item.job, item.page, item.engine), item)
         # Compressing and encoding take longer than writing: before the transaction.
         prepared = {key: result_row(s.result) for key, s in first.items() if s.result}
@@ -113,6 +116,7 @@ class Results:
         """See Store."""
         with self._database.read() as connection:
             job = require_job(connection, job_id)
+            page = min(page, MAX_NUMBER)
             query = sa.select(pages).where(pages.c.job == job_id, pages.c.page == page)
             if engine is not None:
                 query = query.where(pages.c.engine == clean(engine))
@@ -187,8 +191,20 @@ class Results:
             return None
         result = page_result(row)
         # Held until the new job's row names them: the other job may be deleted meanwhile.
-        held = [self._blobs.hold(sha256) for sha256 in result.images]
-        return result if all(held) else None
+        held = [sha256 for sha256 in result.images if self._blobs.hold(sha256)]
+        if len(held) == len(result.images):
+            return result
+        for sha256 in held:
+            self._blobs.release(sha256)
+        return None
+
+
+def _check(item: Settled) -> None:
+    what = f"page {item.page} of job {item.job} ({item.engine})"
+    if not item.state.is_final:
+        raise ValueError(f"{what} cannot be settled as {item.state.value}, which is not final")
+    if item.state is PageState.DONE and item.result is None:
+        raise ValueError(f"{what} is done but has no result")
 
 
 def _open_keys(connection: sa.Connection, keys: Sequence[Key]) -> list[Key]:
@@ -212,12 +228,12 @@ def _page_row(item: Settled, now: float) -> dict[str, Any]:
         "attempts": item.attempts,
         "crashes": item.crashes,
         "reason": clean(item.reason),
-        "reason_type": item.reason_type,
+        "reason_type": clean(item.reason_type),
         "quarantined": item.quarantined,
-        "milliseconds": item.milliseconds,
-        "worker": item.worker,
+        "milliseconds": None if item.milliseconds is None else finite(item.milliseconds),
+        "worker": clean(item.worker),
         "reused_from": item.result.reused_from if item.result else None,
-        "source": item.result.source if item.result else "",
+        "source": clean(item.result.source) if item.result else "",
         "finished": now,
     }
 
@@ -249,13 +265,13 @@ def _count(connection: sa.Connection, fresh: Mapping[Key, Settled]) -> list[JobC
     columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
     for start in range(0, len(ids), _KEYS_PER_QUERY):
         query = sa.select(pages).where(columns.in_(ids[start : start + _KEYS_PER_QUERY]))
-        for row in connection.execute(query.order_by(pages.c.page, pages.c.engine)):
+        for row in connection.execute(query):
             settled.setdefault(row.job, []).append(page_task(row))
     changed = load_jobs(connection, JOB_QUERY.where(jobs.c.id.in_(list(states))))
     return [
         JobChange(
             job=job,
-            settled=settled[job.id],
+            settled=sorted(settled[job.id], key=lambda task: (task.page, task.engine)),
             complete=job.state is JobState.RUNNING and job.counts.pending == 0,
         )
         for job in changed

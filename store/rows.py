@@ -1,6 +1,7 @@
 """Records from rows and rows from records."""
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from shared.states import JobState, Lane, Origin, PageState
 from store.schema import artifacts, documents, jobs, pages
 from store.words import clean
 
+MAX_NUMBER = 2**31 - 1  # the largest page number that every database's columns take
 _LEVEL = 1  # zlib: three times the speed of the default for a tenth more bytes
 
 JOB_QUERY = sa.select(
@@ -30,6 +32,11 @@ OPEN_PAGES = (PageState.PENDING.value, PageState.RUNNING.value)
 def canonical(values: Mapping[str, Any]) -> str:
     """JSON that is equal when the values are: sorted keys, no spaces."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def finite(number: float) -> float | None:
+    """The number, or None for NaN and infinities, which columns and JSON refuse."""
+    return number if math.isfinite(number) else None
 
 
 def pack(data: bytes) -> bytes:
@@ -92,7 +99,10 @@ def page_task(row: sa.Row[Any]) -> PageTask:
 
 
 def result_row(result: PageResult) -> dict[str, Any]:
-    """The columns of `results`, without the id; this is where the CPU time of a page goes."""
+    """The columns of `results`, without the id; this is where the CPU time of a page goes.
+
+    Cleaned of what a database refuses: one odd page must not fail a batch for ever.
+    """
     blocks = [block.to_json() for block in result.blocks]
     encoded = json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))
     return {
@@ -103,15 +113,15 @@ def result_row(result: PageResult) -> dict[str, Any]:
         "markdown": pack(result.markdown.encode("utf-8", "replace")),
         "blocks": pack(encoded.encode("utf-8", "replace")),
         "raw": pack(result.raw),
-        "raw_media_type": result.raw_media_type,
-        "width": result.width,
-        "height": result.height,
-        "source": result.source,
+        "raw_media_type": clean(result.raw_media_type),
+        "width": finite(result.width) or 0.0,
+        "height": finite(result.height) or 0.0,
+        "source": clean(result.source),
         "turned_degrees": result.turned_degrees,
-        "skew_degrees": result.skew_degrees,
+        "skew_degrees": finite(result.skew_degrees) or 0.0,
         "images": json.dumps(list(result.images)),
-        "timings": canonical(result.timings),
-        "warnings": json.dumps(list(result.warnings)),
+        "timings": canonical({clean(k): finite(v) or 0.0 for k, v in result.timings.items()}),
+        "warnings": json.dumps([clean(warning) for warning in result.warnings]),
         "model": clean(result.model),
         "options": canonical(result.options),
         "reused_from": result.reused_from,

@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 
+from shared.errors import Refused
 from shared.records import SearchHit
 from store.database import Database
-from store.rows import VISIBLE
+from store.rows import MAX_NUMBER, VISIBLE
 from store.schema import jobs, results
 from store.words import parse_query, snippet
 
@@ -17,6 +18,10 @@ class SearchIndex:
 
     def search(self, q: str, limit: int, offset: int) -> list[SearchHit]:
         """See Store."""
+        if limit < 1:
+            raise Refused("The limit must be at least 1.", code="bad_limit", param="limit")
+        if not 0 <= offset <= MAX_NUMBER:
+            raise Refused("The offset is out of range.", code="bad_offset", param="offset")
         terms = parse_query(q)
         if not terms:
             return []
@@ -28,7 +33,7 @@ class SearchIndex:
             .join(jobs, jobs.c.id == results.c.job)
             .where(VISIBLE)
             .order_by(found.c.rank, results.c.id.desc())
-            .limit(limit)
+            .limit(min(limit, MAX_NUMBER))
             .offset(offset)
         )
         with self._database.read() as connection:

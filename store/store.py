@@ -42,12 +42,13 @@ class Store:
         """
         try:
             blobs = BlobStore(settings.data.absolute())
+            database = Database.open(settings)
         except OSError as error:
             raise Misconfigured(
                 f"The data directory {settings.data} cannot be used: {error.strerror}.",
                 param="data",
             ) from error
-        return cls(Database.open(settings), blobs)
+        return cls(database, blobs)
 
     def close(self) -> None:
         """Close the database connections."""
@@ -135,7 +136,10 @@ class Store:
         self._deletion.delete(job_id)
 
     def search(self, q: str, *, limit: int = 20, offset: int = 0) -> list[SearchHit]:
-        """Pages that have all words of `q`, best first. Words may go on; "in quotes": whole."""
+        """Pages that have all words of `q`, best first. Words may go on; "in quotes": whole.
+
+        Refused (`bad_limit`, `bad_offset`).
+        """
         return self._search.search(q, limit, offset)
 
     # split
@@ -170,7 +174,8 @@ class Store:
         """Write final states and results in one transaction; the first for each page task wins.
 
         Page tasks that are settled or unknown are ignored. The changes name only jobs for which
-        something was written.
+        something was written. ValueError, and nothing is written, when a state is not final or a
+        page is done without a result.
         """
         return self._results.settle(batch)
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 # Han with all extensions, kana, bopomofo, Hangul, Thai, Lao, Burmese, Khmer: no spaces, or (Hangul)
 # spaces that do not part a noun from its particle.
-_SOLID = (
+SOLID = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17dd"
     "\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
     "\U00016fe0-\U00018aff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_SOLID_CHARACTER = re.compile(f"([{_SOLID}])")
-_TOKEN = re.compile(f"[{_SOLID}]|[^\\W_{_SOLID}]+")
+_SOLID_CHARACTER = re.compile(f"([{SOLID}])")
+_TOKEN = re.compile(f"[{SOLID}]|[^\\W_{SOLID}]+")
 _CHUNK = re.compile(r'"([^"]*)"|([^\s"]+)')
 _MAX_QUERY_CHARACTERS = 1000  # nobody types more; each term costs an index look-up
 _MAX_TERMS = 32
@@ -118,7 +118,7 @@ def _find(text: str, terms: list[Term]) -> list[tuple[int, int]]:
 
 def _term_pattern(term: Term) -> re.Pattern[str]:
     tokens = [re.escape(_bare(token)) for token in term.tokens]
-    word = f"[^\\W_{_SOLID}]"
+    word = f"[^\\W_{SOLID}]"
     before = "" if _SOLID_CHARACTER.fullmatch(term.tokens[0]) else f"(?<!{word})"
     solid_end = _SOLID_CHARACTER.fullmatch(term.tokens[-1])
     after = "" if solid_end else (f"{word}*" if term.prefix else f"(?!{word})")

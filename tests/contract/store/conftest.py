@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from store import Store
+from store.schema import metadata
 from tests.fakes.store_work import open_store
 
 
@@ -58,17 +59,18 @@ def postgres_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url, tmp_path_factory) -> str:
-    """A database that has our tables; others are made from it."""
-    _run_sql(postgres_url, "CREATE DATABASE template_quire")
-    open_store(tmp_path_factory.mktemp("pg"), postgres_url.format("template_quire")).close()
-    return "template_quire"
+def postgres_tables(postgres_url, tmp_path_factory) -> str:
+    """The URL of a database that has our tables."""
+    _run_sql(postgres_url.format("postgres"), "CREATE DATABASE quire")
+    url = postgres_url.format("quire")
+    open_store(tmp_path_factory.mktemp("pg"), url).close()
+    return url
 
 
 def _run_sql(url: str, statement: str) -> None:
     import psycopg  # noqa: PLC0415 - only where PostgreSQL is
 
-    plain = url.format("postgres").replace("+psycopg", "")
+    plain = url.replace("+psycopg", "")
     for attempt in range(200):
         try:
             with psycopg.connect(plain, autocommit=True) as connection:
@@ -90,11 +92,8 @@ def store(request, tmp_path) -> Iterator[Store]:
         (tmp_path / "data").mkdir()
         shutil.copy(template, tmp_path / "data" / "quire.db")
     else:
-        server = request.getfixturevalue("postgres_url")
-        template = request.getfixturevalue("postgres_template")
-        name = f"t{abs(hash(request.node.nodeid)):x}"
-        _run_sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-        url = server.format(name)
+        url = request.getfixturevalue("postgres_tables")
+        _run_sql(url, "TRUNCATE " + ", ".join(metadata.tables))
     opened = open_store(tmp_path / "data", url)
     yield opened
     opened.close()

@@ -74,7 +74,7 @@ def test_two_deletes_at_once(store):
                 store.delete_job(job.id)
             except NotFound:
                 pass
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - shown below
                 errors.append(error)
 
     threads = [threading.Thread(target=delete) for _ in range(3)]

@@ -1,5 +1,7 @@
 """Jobs: added, listed, filtered, cancelled, failed, finished, replayed."""
 
+import hashlib
+
 import pytest
 
 from shared.errors import Conflict, NotFound, Refused
@@ -157,7 +159,12 @@ def test_cancel_takes_the_open_pages_along(store):
     assert cancelled.state is JobState.CANCELLED
     assert (counts.done, counts.failed, counts.cancelled, counts.pending) == (1, 1, 2, 0)
     assert cancelled.finished
-    assert [t.state.value for t in store.pages(job.id)] == "done failed cancelled cancelled".split()
+    assert [t.state.value for t in store.pages(job.id)] == [
+        "done",
+        "failed",
+        "cancelled",
+        "cancelled",
+    ]
     assert store.open_work() == (0, 0)
     assert store.settle([done(job, 3)]) == []  # comes too late
     assert store.job(job.id) == cancelled
@@ -168,8 +175,8 @@ def test_cancel_takes_the_open_pages_along(store):
 
 def test_a_final_job_does_not_change_again(store):
     for job in (
-        finished(store),
-        store.cancel_job(started(store).id),
+        finished(store, data=b"one"),
+        store.cancel_job(started(store, data=b"two").id),
         store.fail_job(queued(store).id, Failure("encrypted", "It needs a password.")),
     ):
         assert store.fail_job(job.id, Failure("other", "other")) == job
@@ -178,13 +185,7 @@ def test_a_final_job_does_not_change_again(store):
         with pytest.raises(Conflict):
             store.cancel_job(job.id)
         assert store.job(job.id) == job
-    assert not store.blobs.exists(store.blobs.put(b"x") and _sha(b"late"))
-
-
-def _sha(data: bytes) -> str:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(data).hexdigest()
+    assert not store.blobs.exists(hashlib.sha256(b"late").hexdigest())
 
 
 def test_a_failed_job_says_why(store):

@@ -6,7 +6,7 @@ import pytest
 
 from shared.blocks import Block, BlockType
 from shared.errors import NotFound
-from shared.records import NewJob, Settled
+from shared.records import Settled
 from shared.states import JobState, PageState
 from tests.fakes.store_work import ENGINE, done, failed, finished, queued, result, started
 
@@ -88,14 +88,14 @@ def test_one_batch_over_several_jobs_and_more_pages_than_one_query_takes(store):
 @pytest.mark.parametrize("state", [PageState.PENDING, PageState.RUNNING])
 def test_a_state_that_is_not_final_is_a_clear_error(store, state):
     job = started(store, pages=2)
-    with pytest.raises(ValueError, match=f"page 2 .*{state.value}"):
+    with pytest.raises(ValueError, match=rf"page 2 .*{state.value}"):
         store.settle([done(job, 1), Settled(job.id, 2, ENGINE, state)])
     assert store.job(job.id).counts.pending == 2
 
 
 def test_a_done_page_needs_a_result(store):
     job = started(store, pages=1)
-    with pytest.raises(ValueError, match="page 1 .*result"):
+    with pytest.raises(ValueError, match=r"page 1 .*result"):
         store.settle([Settled(job.id, 1, ENGINE, PageState.DONE)])
 
 
