@@ -43,14 +43,14 @@ class Janitor:
     def sweep(self, older_than_seconds: float) -> SweepReport:
         """See Store."""
         run = _Run(cutoff=time.time() - older_than_seconds)
+        # A hold and its blob are one file: to remove either makes the other look young.
+        temp_files = [entry for entry in _files(self._blobs.temp) if _age_mark(entry) < run.cutoff]
         # Rows first: they name blobs, which the directory's turn then finds unused.
         purged = self._purge_hidden(run)
         unused = self._drop_documents(run)
         self._fail_jobs(run)
         previews = self._drop_previews(run)
         crops = self._drop_crops(run)
-        # A hold and its blob are one file: removing either makes the other look young.
-        temp_files = [entry for entry in _files(self._blobs.temp) if _age_mark(entry) < run.cutoff]
         orphans, freed = self._remove_orphans(run)
         for entry in temp_files:  # half-written files, holds of processes that died or forgot them
             entry.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Jobs: added, listed, filtered, cancelled, failed, finished, replayed."""
 
 import hashlib
+import itertools
 
 import pytest
 
@@ -45,9 +46,9 @@ def test_jobs_of_one_request_keep_their_order_or_none_is_added(store):
     assert store.add_jobs([]) == []
 
 
-@pytest.mark.parametrize("job_id", ["", "x" * 26, "' OR 1=1 --", "\0", "\ud800", "文" * 300])
-def test_an_unknown_job_is_not_found(store, job_id):
-    for ask in (
+def test_an_unknown_job_is_not_found(store):
+    ids = ["", "x" * 26, "' OR 1=1 --", "\0", "\ud800", "文" * 300]
+    asks = (
         store.job,
         store.children,
         store.pages,
@@ -58,7 +59,8 @@ def test_an_unknown_job_is_not_found(store, job_id):
         lambda job: store.start_job(job, 1, [(1, ENGINE)]),
         lambda job: store.fail_job(job, Failure("x", "x")),
         lambda job: store.finish_job(job, {}),
-    ):
+    )
+    for job_id, ask in itertools.product(ids, asks):
         with pytest.raises(NotFound) as caught:
             ask(job_id)
         assert caught.value.code == "job_not_found"
@@ -96,11 +98,11 @@ def test_the_last_full_page_has_no_cursor(store):
     assert (len(page), cursor) == (1, None)
 
 
-@pytest.mark.parametrize("cursor", ["x", "=", "YWZ0ZXI6", "é", "' OR 1", "A" * 5000, "\ud800"])
-def test_a_foreign_cursor_is_refused(store, cursor):
-    with pytest.raises(Refused) as caught:
-        store.jobs(cursor=cursor)
-    assert caught.value.code == "bad_cursor"
+def test_a_foreign_cursor_is_refused(store):
+    for cursor in ["x", "=", "YWZ0ZXI6", "é", "' OR 1", "A" * 5000, "\ud800"]:
+        with pytest.raises(Refused) as caught:
+            store.jobs(cursor=cursor)
+        assert caught.value.code == "bad_cursor"
 
 
 def test_a_list_of_less_than_one_is_refused(store):

@@ -23,32 +23,31 @@ def pages(store):
     return found
 
 
-@pytest.mark.parametrize(
-    ("q", "wanted"),
-    [
-        ("fox", [1]),
-        ("FOX lazy", [1]),
-        ("fox missing", []),
-        ('"quick brown"', [1]),
-        ("北", [2]),
-        ("的", [2]),
-        ("北京", [2]),
-        ("智能", [2]),
-        ("京北", []),
-        ("人工智能研究所", [2]),
-        ("报告 北京", [2]),
-        ("海淀区的人", [2]),
-        ("加速", [3]),
-        ("倍", [3]),
-        ("速度 GPU", [3]),
-        ("GPU加速", [3]),
-        ("龍", []),
-        ("brown-fox", [1]),
-        ("ｆｏｘ", [1]),
-    ],
-)
-def test_found(pages, q, wanted):
-    assert pages(q) == wanted
+FOUND = [
+    ("fox", [1]),
+    ("FOX lazy", [1]),
+    ("fox missing", []),
+    ('"quick brown"', [1]),
+    ("北", [2]),
+    ("的", [2]),
+    ("北京", [2]),
+    ("智能", [2]),
+    ("京北", []),
+    ("人工智能研究所", [2]),
+    ("报告 北京", [2]),
+    ("海淀区的人", [2]),
+    ("加速", [3]),
+    ("倍", [3]),
+    ("速度 GPU", [3]),
+    ("GPU加速", [3]),
+    ("龍", []),
+    ("brown-fox", [1]),
+    ("ｆｏｘ", [1]),
+]
+
+
+def test_found(pages):
+    assert [(q, pages(q)) for q, _ in FOUND] == FOUND
 
 
 def test_words_may_go_on_unless_quoted(store):
@@ -59,50 +58,50 @@ def test_words_may_go_on_unless_quoted(store):
     assert [hit.page for hit in store.search("internat convers")] == [1]
 
 
-@pytest.mark.parametrize(
-    "q",
-    [
-        "",
-        " ",
-        '"',
-        '""',
-        '"""',
-        "*",
-        "fox*",
-        "NOT",
-        "fox AND",
-        "OR",
-        "NEAR(fox dog, 2)",
-        "words:fox",
-        "-fox",
-        "^fox",
-        "{words}: fox",
-        "(fox",
-        "fox)",
-        "fox + dog",
-        "'; DROP TABLE jobs; --",
-        "\0fox\0",
-        "\ud800",
-        "%",
-        "_",
-        "\\",
-        "[a-z]+(",
-        "(?:",
-        "\u2068fox\u2069",
-        "a" * 100_000,
-        "fox " * 5000,
-        "北" * 3000,
-        '"' * 4001,
-        "😀",
-        "ﷺ" * 1000,
-        "\u0301\u0301",
-        "हिन्दी ภาษาไทย 한국어 ελληνικά",
-        "½ ² ﬁ Ⅷ",
-    ],
-)
-def test_hostile_queries_are_just_words(store, pages, q):
-    assert set(pages(q)) <= {1, 2, 3}
-    store.jobs(q=q)
+HOSTILE = [
+    "",
+    " ",
+    '"',
+    '""',
+    '"""',
+    "*",
+    "fox*",
+    "NOT",
+    "fox AND",
+    "OR",
+    "NEAR(fox dog, 2)",
+    "words:fox",
+    "-fox",
+    "^fox",
+    "{words}: fox",
+    "(fox",
+    "fox)",
+    "fox + dog",
+    "'; DROP TABLE jobs; --",
+    "\0fox\0",
+    "\ud800",
+    "%",
+    "_",
+    "\\",
+    "[a-z]+(",
+    "(?:",
+    "\u2068fox\u2069",
+    "a" * 100_000,
+    "fox " * 5000,
+    "北" * 3000,
+    '"' * 4001,
+    "😀",
+    "ﷺ" * 1000,
+    "\u0301\u0301",
+    "हिन्दी ภาษาไทย 한국어 ελληνικά",
+    "½ ² ﬁ Ⅷ",
+]
+
+
+def test_hostile_queries_are_just_words(store, pages):
+    for q in HOSTILE:
+        assert set(pages(q)) <= {1, 2, 3}, q
+        store.jobs(q=q)
     assert pages("fox") == [1]
 
 
