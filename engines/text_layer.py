@@ -8,6 +8,8 @@ from typing import Any
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _VOWELS = frozenset("aeiouyàâäéèêëïîôöùûüáíóúåæøœ")
 _ENOUGH = 20  # letters below which a layer cannot be judged by its words
+_FEW_SIGNS = 4  # a rule or a bullet may be all that a page says
+_SCAN_SHARE = 0.85  # a picture over nearly the whole page is a scan, whatever text goes with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def describe(blocks: Iterable[Mapping[str, Any]], page_area: float, *, has_ink: 
         if block["type"] == 1:
             x0, y0, x1, y1 = block["bbox"]
             largest = max(largest, (x1 - x0) * (y1 - y0))
+        if block["type"] != 0:  # 1 is a picture, others are vectors
             continue
         for line in block["lines"]:
             for span in line["spans"]:
@@ -60,8 +63,8 @@ def why_unsound(layer: TextLayer) -> str | None:
         return "the text layer has no Unicode map"
     if layer.invisible > layer.visible:
         return "the text layer is another program's hidden OCR"
-    if layer.image_share > 0.7 and layer.visible < 400:
-        return "the page is a picture with little text over it"
+    if layer.image_share > _SCAN_SHARE:
+        return "the page is a scan; its text layer is another program's OCR"
     if not reads_like_words(layer.text):
         return "the text layer is garbage"
     return None
@@ -87,7 +90,7 @@ def reads_like_words(text: str) -> bool:
         # A layer of signs only, on a page long enough to be a text, is a font without a map.
         signs = sum(not c.isspace() for c in text)
         meaningful = sum(c.isalnum() for c in text)
-        return signs < 3 * _ENOUGH or meaningful >= 0.4 * signs
+        return signs < _FEW_SIGNS or meaningful >= 0.4 * signs
     with_vowel = sum(len(w) for w in latin if _VOWELS & set(w.lower()))
     mixed = sum(len(w) for w in latin if re.search(r"[a-z][A-Z]", w))
     return with_vowel > 0.65 * letters and mixed < 0.3 * letters

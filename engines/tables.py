@@ -1,0 +1,47 @@
+"""Tables from cells that stand in rows and columns, as HTML with column spans."""
+
+from collections.abc import Sequence
+from html import escape
+from statistics import median
+
+from engines.reading_order import Item, gaps, rows_of
+
+
+def table_of(items: Sequence[Item]) -> str:
+    """An HTML table of the items; columns are divided where no narrow item stands."""
+    line = median(item.height for item in items)
+    left, right = min(item.x0 for item in items), max(item.x1 for item in items)
+    narrow = [item for item in items if item.width < 0.6 * (right - left)] or list(items)
+    edges = [
+        (start + end) / 2
+        for start, end in gaps(((i.x0, i.x1) for i in narrow), max(0.35 * line, 1e-6))
+    ]
+    rows = [_row(row, edges, line) for row in rows_of(items)]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def rows_html(rows: Sequence[Sequence[str | None]]) -> str:
+    """An HTML table of plain cells; "" when there are none."""
+    if not rows:
+        return ""
+    return f"<table>{''.join('<tr>' + ''.join(map(_cell, row)) + '</tr>' for row in rows)}</table>"
+
+
+def _row(row: list[Item], edges: list[float], line: float) -> str:
+    cells: dict[int, tuple[int, list[str]]] = {}
+    for item in row:
+        first = sum(item.x0 + 0.3 * line > edge for edge in edges)
+        last = max(first, sum(item.x1 - 0.3 * line > edge for edge in edges))
+        known, texts = cells.get(first, (first, []))
+        cells[first] = max(known, last), [*texts, item.text]
+    html, column = "", 0
+    while column <= len(edges):
+        last, texts = cells.get(column, (column, []))
+        html += _cell(" ".join(texts), span=last - column + 1)
+        column = last + 1
+    return f"<tr>{html}</tr>"
+
+
+def _cell(text: str | None, span: int = 1) -> str:
+    attribute = f' colspan="{span}"' if span > 1 else ""
+    return f"<td{attribute}>{escape(' '.join((text or '').split()), quote=False)}</td>"
