@@ -14,8 +14,8 @@ def migrate(engine: sa.Engine, dialect: Dialect, data: Path) -> None:
 
     Misconfigured when the database was written by a newer version.
     """
-    # The look is inside the lock, too: a reader at the moment when another process switches a
-    # fresh SQLite file to WAL makes that switch, or itself, fail with "database is locked".
+    # The look is inside the lock, too: nobody reads a fresh SQLite file while another process
+    # switches it to WAL, which needs the file for itself.
     with dialect.migration_lock(engine, data):
         if _revision(engine) == REVISION:
             return

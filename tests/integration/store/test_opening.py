@@ -46,7 +46,7 @@ def test_six_processes_open_a_fresh_directory_at_once(tmp_path):
 
 
 def test_a_fresh_database_is_not_touched_outside_the_lock(tmp_path):
-    # A reader beside the switch to WAL makes one of the two fail with "database is locked".
+    # The switch to WAL needs the file for itself.
     stores: list[Store] = []
     opener = threading.Thread(target=lambda: stores.append(open_store(tmp_path)))
     with (tmp_path / "migration.lock").open("ab") as file:
