@@ -190,6 +190,16 @@ def test_a_final_job_does_not_change_again(store):
     assert not store.blobs.exists(hashlib.sha256(b"late").hexdigest())
 
 
+def test_every_change_raises_the_revision_by_one(store):
+    job = queued(store)
+    revisions = [job.revision, store.start_job(job.id, 1, [(1, ENGINE)]).revision]
+    revisions += [change.job.revision for change in store.settle([done(job, 1)])]
+    revisions += [store.finish_job(job.id, {}).revision]
+    assert revisions == [1, 2, 3, 4]
+    assert store.cancel_job(queued(store).id).revision == 2
+    assert store.fail_job(queued(store).id, Failure("damaged", "It is damaged.")).revision == 2
+
+
 def test_a_failed_job_says_why(store):
     job = started(store, pages=2)
     store.settle([done(job, 1)])
