@@ -8,7 +8,7 @@ from shared.render.as_markdown import ImageUrl, MarkdownFlow, default_image_url
 from shared.render.as_text import TextFlow
 from shared.render.flow import Flow
 from shared.render.images import image_extension
-from shared.render.pipes import table_to_markdown
+from shared.render.pipe_tables import table_to_markdown
 from shared.render.tables import sanitize_html
 
 __all__ = [

@@ -8,7 +8,7 @@ from shared.render.escape import joined_paragraph, one_line, paragraph, safe_inl
 from shared.render.flow import Flow, Unit
 from shared.render.inline import cut
 from shared.render.lists import list_markdown
-from shared.render.pipes import fits_pipes, html_rows, pipe_row, pipe_table, whole_table
+from shared.render.pipe_tables import fits_pipes, html_rows, pipe_row, pipe_table, whole_table
 from shared.render.tables import Table, cut_note
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

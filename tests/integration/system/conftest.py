@@ -1,142 +1,17 @@
-"""A whole system of real processes without the web front, on ipc addresses of its own."""
+"""Systems of real processes, for the tests of this folder."""
 
-import asyncio
-import contextlib
-import os
-import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pymupdf
 import pytest
-import zmq.asyncio
 
-from bus.client import BusClient
-from deploy.plan import processes_of
-from deploy.supervisor import Supervisor
-from shared.health import BusTable
-from shared.media import sniff_media_type
-from shared.records import Job, NewJob
-from shared.settings import Settings, load_settings
-from store import Store
-
-TEXT_ENGINE = "text=tests.fakes.engines:TextEngine"
-
-
-@dataclass
-class System:
-    """The running system and ways to use it."""
-
-    settings: Settings
-    store: Store
-    bus: BusClient
-    supervisor: Supervisor
-    log: list[str] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    async def submit(self, data: bytes, name: str = "a.pdf", **kind: Any) -> Job:
-        """Store a document and start a job on it."""
-        with self.store.blobs.writer() as writer:
-            writer.write(data)
-            sha256, size = writer.commit()
-        media_type = sniff_media_type(data[:4096]) or "application/octet-stream"
-        self.store.add_document(sha256, media_type, size)
-        new = NewJob(document_id=sha256, document_name=name, **{"engine": "text", **kind})
-        return await self.add(new)
-
-    async def add(self, new: NewJob) -> Job:
-        """Start a job on a stored document."""
-        [job] = self.store.add_jobs([new])
-        await self.bus.submit(job)
-        return job
-
-    async def until(self, job: Job, reached: Callable[[Job], bool], seconds: float = 40) -> Job:
-        """The job once it is so; looks at each event of the bus (a table comes each second)."""
-        async with asyncio.timeout(seconds):
-            while True:
-                job = self.store.job(job.id)
-                if reached(job):
-                    return job
-                async with self.changed:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.changed.wait(), 1.0)
-
-    async def finished(self, job: Job, seconds: float = 40) -> Job:
-        """The job once it is final."""
-        return await self.until(job, lambda now: now.state.is_final, seconds)
-
-    async def table(self, ready: Callable[[BusTable], bool], seconds: float = 20) -> BusTable:
-        """The broker's table once it is so."""
-        async with asyncio.timeout(seconds):
-            while self.bus.table is None or not ready(self.bus.table):
-                async with self.changed:
-                    await self.changed.wait()
-            return self.bus.table
-
-    def pid(self, name: str) -> int:
-        """The process that the supervisor started under this name."""
-        return next(c.pid for c in self.supervisor._children.values() if c.spec.name == name)
-
-    def kill(self, name: str) -> None:
-        """End it without a word."""
-        os.kill(self.pid(name), signal.SIGKILL)
-
-
-@contextlib.asynccontextmanager
-async def run_system(**flags: Any) -> AsyncIterator[System]:
-    """Start a system; nothing of it is left afterwards."""
-    with tempfile.TemporaryDirectory(prefix="quire-test-") as folder:
-        settings = load_settings(
-            {
-                "data": Path(folder) / "data",
-                "bus": f"ipc://{folder}/bus",
-                "bus_events": f"ipc://{folder}/events",
-                "engines": "text",
-                "engine_classes": TEXT_ENGINE,
-                "backoff_seconds": 0.05,
-                **flags,
-            },
-            environ={},
-        )
-        store = Store.open(settings)
-        log: list[str] = []
-        supervisor = Supervisor(
-            processes_of(settings, web=False), lambda name, line: log.append(f"{name}: {line}")
-        )
-        context = zmq.asyncio.Context()
-        bus = BusClient(context, settings)
-        await bus.start()
-        system = System(settings, store, bus, supervisor, log)
-
-        async def watch() -> None:
-            async for _ in bus.watch():
-                async with system.changed:
-                    system.changed.notify_all()
-
-        watching = asyncio.ensure_future(watch())
-        serving = asyncio.ensure_future(supervisor.run())
-        try:
-            yield system
-        except BaseException:
-            print("\n".join(log[-60:]))
-            raise
-        finally:
-            supervisor.stop()
-            await serving
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-            await bus.close()
-            context.term()
-            store.close()
+from tests.fakes.systems import ROOT, System, pdf_of, run_system
 
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Starts a system: `async with running(setting=value) as system`."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return run_system
 
 
@@ -151,13 +26,3 @@ async def system(running: Callable[..., Any]) -> AsyncIterator[System]:
 def make_pdf() -> Callable[..., bytes]:
     """Makes a PDF of texts, one a page."""
     return pdf_of
-
-
-def pdf_of(*texts: str) -> bytes:
-    """A PDF with one page for each text."""
-    document = pymupdf.open()
-    for text in texts:
-        document.new_page().insert_text((72, 72), text)
-    data: bytes = document.tobytes()
-    document.close()
-    return data
