@@ -60,16 +60,17 @@ class TextEngine(OCRBackend):
             yield page.key, self._answer(text, progress)
 
     def _answer(self, text: str, progress: Callable[[], None]) -> Answer:
-        if "CRASH" in text:
+        words = set(text.split())
+        if "CRASH" in words:
             os.kill(os.getpid(), signal.SIGKILL)
-        if "HANG" in text:
+        if "HANG" in words:
             time.sleep(3600)
-        if "REFUSE" in text:
+        if "REFUSE" in words:
             return PageFailed("The page says REFUSE.", code="refused")
-        if "OUTSIDE" in text and not self._failed_outside:
+        if "OUTSIDE" in words and not self._failed_outside:
             self._failed_outside = True
             return OutsideFailed("The weather is bad.", code="weather")
-        if "SLOW" in text:
+        if "SLOW" in words:
             for _ in range(20):
                 time.sleep(0.1)
                 progress()
