@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -156,7 +157,13 @@ def serve(settings: Settings, engine_name: str, gpu: int | None) -> None:
         service=f"recognize.{engine_name}",
         credit=takes.batch + takes.prefetch,
         engine=engine_name,
-        capabilities={"accepts": list(takes.accepts), "dpi": takes.dpi, "batch": takes.batch},
+        capabilities={
+            "accepts": list(takes.accepts),
+            "dpi": takes.dpi,
+            "batch": takes.batch,
+            "backend": engine.health().backend,
+            "options": [asdict(option) for option in takes.options],
+        },
     )
     drain_on_signals(worker)
     worker.set_status(state="loading", message=f"{engine_name} is loading.")

@@ -161,6 +161,31 @@ class Results:
                 return
             after = (rows[-1].page, rows[-1].engine)
 
+    def images(self, job_id: str) -> list[str]:
+        """See Store."""
+        query = (
+            sa.select(result_images.c.sha256)
+            .join(results, results.c.id == result_images.c.result)
+            .where(results.c.job == job_id)
+            .distinct()
+            .order_by(result_images.c.sha256)
+        )
+        with self._database.read() as connection:
+            require_job(connection, job_id)
+            return list(connection.scalars(query))
+
+    def has_image(self, job_id: str, sha256: str) -> bool:
+        """See Store."""
+        query = (
+            sa.select(sa.literal(1))
+            .select_from(result_images)
+            .join(results, results.c.id == result_images.c.result)
+            .where(result_images.c.sha256 == sha256, results.c.job == job_id)
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query) is not None
+
     def reusable(
         self, document_id: str, page: int, engine: str, options: Mapping[str, Any]
     ) -> PageResult | None:

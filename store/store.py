@@ -120,6 +120,14 @@ class Store:
         """
         return self._results.stream(job_id)
 
+    def images(self, job_id: str) -> list[str]:
+        """The blobs of all figures in a job's results, each once. NotFound (`job_not_found`)."""
+        return self._results.images(job_id)
+
+    def has_image(self, job_id: str, sha256: str) -> bool:
+        """Whether the blob is a figure of one of the job's pages."""
+        return self._results.has_image(job_id, sha256)
+
     def page_image(self, document_id: str, page: int) -> str | None:
         """The blob of a page's preview image."""
         return self._pages.image(document_id, page)

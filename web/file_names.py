@@ -15,7 +15,9 @@ def clean_name(text: str) -> str:
     cut.
     """
     text = unicodedata.normalize("NFC", re.split(r"[/\\]", text)[-1])
-    kept = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _BIDI)
+    kept = "".join(
+        c for c in text if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _BIDI
+    )
     name = " ".join(kept.split()).strip()
     if not name.strip("."):
         return FALLBACK
@@ -31,7 +33,9 @@ def download_name(name: str, extension: str) -> str:
     stem = name.rpartition(".")[0] or name
     ascii_stem = re.sub(r"[^A-Za-z0-9._ -]", "_", stem).strip() or FALLBACK
     encoded = "".join(
-        chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or byte in b"-._~") else f"%{byte:02X}"
+        chr(byte)
+        if chr(byte).isascii() and (chr(byte).isalnum() or byte in b"-._~")
+        else f"%{byte:02X}"
         for byte in f"{stem}.{extension}".encode()
     )
     return f"attachment; filename=\"{ascii_stem}.{extension}\"; filename*=UTF-8''{encoded}"

@@ -2,17 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sanic import Request, Sanic
 
+from bus.client import BusClient
 from shared.settings import Settings
 from store.store import Store
+from web.engine_choice import EngineCatalogue
 from web.hub import Hub
 from web.threads import StoreThreads
-
-if TYPE_CHECKING:
-    from bus.client import BusClient
 
 Req = Request[Any, Any]
 App = Sanic[Any, Any]
@@ -25,8 +24,9 @@ class Front:
     settings: Settings
     store: Store
     threads: StoreThreads
-    bus: "BusClient"
+    bus: BusClient
     hub: Hub
+    engines: EngineCatalogue
     closing: asyncio.Event
     started: float
 
@@ -34,4 +34,10 @@ class Front:
 def front_of(request: Req) -> Front:
     """The parts that serve this request."""
     front: Front = request.app.ctx.front
+    return front
+
+
+def front_of_app(app: App) -> Front:
+    """The parts that serve this application."""
+    front: Front = app.ctx.front
     return front

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from shared.events import JobEvent
 from shared.health import BusTable
+from shared.records import Job
 
 _QUEUE_EVENTS = 256  # some seconds of a fast job; a slower reader is given a new snapshot instead
 
@@ -93,6 +94,12 @@ class Hub:
         for watch in self._watches.get(event.job, ()):
             watch.put(event)
 
+    def job_changed(self, job: Job) -> None:
+        """Tell of a change that this process made itself, without the way over the broker."""
+        shown = job.to_json()
+        data = {"state": shown["state"], "counts": shown["counts"]}
+        self.publish(JobEvent(job.id, "job", job.revision, data))
+
     def update(self, table: BusTable) -> None:
         """Take the running pages from the newest table."""
         before, self._running = self._running, _running_pages(table)
@@ -103,7 +110,10 @@ class Hub:
 
     def forget_running(self) -> None:
         """The broker is away: nobody knows what runs."""
-        self._running = {}
+        before, self._running = self._running, {}
+        for job in before:
+            for watch in self._watches.get(job, ()):
+                watch.running_moved()
 
     def running(self, job: str) -> frozenset[PageKey]:
         """The pages of a job that engines work on now, as far as known."""

@@ -1,0 +1,132 @@
+"""Engines, processes, limits, health, metrics: how the service is."""
+
+from dataclasses import replace
+
+from sanic import Blueprint, HTTPResponse, text
+from sanic import json as json_response
+
+from shared.errors import NotFound, QuireError
+from shared.health import HEALTHY, UNHEALTHY
+from web.front import Front, Req, front_of
+from web.operations import Answer, Operation, describes
+from web.prometheus import MEDIA_TYPE, Metric, bus_metrics, engine_metrics, exposition
+from web.schemas import LIMIT_NAMES
+from web.service import report_of, table_of
+
+bp = Blueprint("service")
+
+
+@bp.get("/api/v1/engines")
+@describes(
+    Operation(
+        "List engines",
+        "service",
+        (Answer("What each takes, its options, how it is, how fast.", schema="Engines"),),
+    )
+)
+async def engines(request: Req) -> HTTPResponse:
+    return json_response({"engines": report_of(front_of(request)).engines(), "default": "auto"})
+
+
+@bp.get("/api/v1/workers")
+@describes(
+    Operation(
+        "List processes",
+        "service",
+        (Answer("Every process on the bus; none while the broker is away.", schema="Workers"),),
+    )
+)
+async def workers(request: Req) -> HTTPResponse:
+    front = front_of(request)
+    table = table_of(front)
+    if table is None:
+        return json_response({"workers": [], "broker": UNHEALTHY})
+    age = front.bus.table_age_seconds()
+    aged = [
+        replace(worker, heartbeat_age_seconds=round(worker.heartbeat_age_seconds + age, 3))
+        for worker in table.workers
+    ]
+    return json_response({"workers": [worker.to_json() for worker in aged], "broker": HEALTHY})
+
+
+@bp.get("/api/v1/limits")
+@describes(
+    Operation("Show the limits", "service", (Answer("What is refused above.", schema="Limits"),))
+)
+async def limits(request: Req) -> HTTPResponse:
+    settings = front_of(request).settings
+    return json_response({"limits": {name: getattr(settings, name) for name in LIMIT_NAMES}})
+
+
+@bp.get("/health")
+@describes(
+    Operation(
+        "Health of the service",
+        "service",
+        (
+            Answer("Every part in one word; it works.", schema="Health"),
+            Answer("The same, and it does not work.", 503, schema="Health"),
+        ),
+    )
+)
+async def health(request: Req) -> HTTPResponse:
+    front = front_of(request)
+    shown = report_of(front).unified(await store_status(front))
+    return json_response(shown, status=503 if shown["status"] == UNHEALTHY else 200)
+
+
+@bp.get("/health/<engine:str>")
+@describes(
+    Operation(
+        "Health of an engine",
+        "service",
+        (
+            Answer("It takes pages.", schema="EngineHealth"),
+            Answer("It takes none; `message` says why.", 503, schema="EngineHealth"),
+        ),
+        errors={404: "There is no such engine."},
+    )
+)
+async def engine_health(request: Req, engine: str) -> HTTPResponse:
+    report = report_of(front_of(request))
+    if not report.knows(engine):
+        raise NotFound(f"There is no engine {engine[:40]!r}.", code="unknown_engine")
+    shown = report.engine(engine)
+    works = shown["status"] not in {UNHEALTHY, "disabled"}
+    return json_response(shown, status=200 if works else 503)
+
+
+@bp.get("/metrics")
+@describes(
+    Operation(
+        "Metrics for Prometheus",
+        "service",
+        (Answer("Text format 0.0.4.", media_type="text/plain"),),
+    )
+)
+async def metrics(request: Req) -> HTTPResponse:
+    front = front_of(request)
+    store = await store_status(front)
+    listed = [
+        Metric("quire_store_up", "gauge", "1 while the store answers.").add(int(store == HEALTHY)),
+        Metric("quire_web_event_streams", "gauge", "Open event streams.").add(front.hub.watchers),
+    ]
+    if store == HEALTHY:
+        jobs, pages = await front.threads.run(front.store.open_work)
+        listed += [
+            Metric("quire_open_jobs", "gauge", "Jobs that have not ended.").add(jobs),
+            Metric("quire_open_pages", "gauge", "Pages that are not settled.").add(pages),
+        ]
+    report = report_of(front)
+    listed.append(engine_metrics({shown["name"]: shown["status"] for shown in report.engines()}))
+    listed += bus_metrics(table_of(front), front.bus.table_age_seconds())
+    return text(exposition(listed), content_type=MEDIA_TYPE)
+
+
+async def store_status(front: Front) -> str:
+    """Healthy when the store answers a question."""
+    try:
+        await front.threads.run(front.store.open_work)
+    except QuireError:
+        return UNHEALTHY
+    return HEALTHY

@@ -1,0 +1,96 @@
+"""Metrics in the text format of Prometheus, version 0.0.4.
+
+Source: the exposition format's own description (HELP, TYPE, then samples; backslash, quote and
+newline escaped in label values).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from shared.health import HEALTHY, BusTable
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Labels = Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Metric:
+    """One metric and its samples. `kind` is gauge or counter."""
+
+    name: str
+    kind: str
+    help: str
+    samples: list[tuple[Labels, float]] = field(default_factory=list)
+
+    def add(self, value: float, **labels: str) -> "Metric":
+        """Add a sample."""
+        self.samples.append((labels, value))
+        return self
+
+
+def exposition(metrics: Iterable[Metric]) -> str:
+    """The metrics as text; those without samples are left out."""
+    lines: list[str] = []
+    for metric in metrics:
+        if not metric.samples:
+            continue
+        help_text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
+        lines += [f"# HELP {metric.name} {help_text}", f"# TYPE {metric.name} {metric.kind}"]
+        lines += [f"{metric.name}{_labels(labels)} {value:g}" for labels, value in metric.samples]
+    return "\n".join(lines) + "\n"
+
+
+def bus_metrics(table: BusTable | None, age_seconds: float) -> list[Metric]:
+    """What the broker's table says; only that it is away while it is None."""
+    up = Metric("quire_broker_up", "gauge", "1 while the broker's table is fresh.")
+    up.add(1 if table else 0)
+    if table is None:
+        return [up]
+    age = Metric("quire_broker_table_age_seconds", "gauge", "Age of the broker's newest table.")
+    queued = Metric("quire_queue_pages", "gauge", "Pages that wait in the broker, by service.")
+    size = Metric("quire_queue_bytes", "gauge", "Payload that waits in the broker, by service.")
+    for service, queue in sorted(table.queues.items()):
+        queued.add(queue.get("pages", 0), service=service)
+        size.add(queue.get("bytes", 0), service=service)
+    events = Metric("quire_bus_events_total", "counter", "What the broker counted since it began.")
+    for name, count in sorted(table.counters.items()):
+        events.add(count, event=name)
+    return [up, age.add(age_seconds), queued, size, events, *_worker_metrics(table)]
+
+
+def _worker_metrics(table: BusTable) -> list[Metric]:
+    ready = Metric("quire_worker_ready", "gauge", "1 for a process that takes work.")
+    done = Metric("quire_worker_pages_done_total", "counter", "Pages that a process has finished.")
+    held = Metric("quire_worker_in_flight", "gauge", "Pages that a process holds.")
+    speed = Metric("quire_worker_pages_a_minute", "gauge", "Speed of a process, lately.")
+    memory = Metric("quire_worker_resident_bytes", "gauge", "Resident memory of a process.")
+    silent = Metric("quire_worker_heartbeat_age_seconds", "gauge", "Time since its last sign.")
+    for worker in table.workers:
+        labels = {"worker": worker.worker, "service": worker.service}
+        ready.add(1 if worker.state == "ready" else 0, **labels)
+        done.add(worker.pages_done, **labels)
+        held.add(worker.in_flight, **labels)
+        speed.add(worker.pages_a_minute, **labels)
+        memory.add(worker.rss_bytes, **labels)
+        silent.add(worker.heartbeat_age_seconds, **labels)
+    return [ready, done, held, speed, memory, silent]
+
+
+def engine_metrics(states: Mapping[str, str]) -> Metric:
+    """Health by engine."""
+    metric = Metric("quire_engine_healthy", "gauge", "1 for an engine that is healthy.")
+    for name, state in states.items():
+        metric.add(1 if state == HEALTHY else 0, engine=name)
+    return metric
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    pairs = (f'{name}="{_escape(value)}"' for name, value in labels.items())
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

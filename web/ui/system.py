@@ -1,0 +1,33 @@
+"""How the service is: health, engines, processes, limits."""
+
+from sanic import Blueprint, HTTPResponse
+
+from web.api.service import store_status
+from web.front import Req, front_of
+from web.operations import Answer, Operation, describes
+from web.schemas import LIMIT_NAMES
+from web.service import report_of, table_of
+from web.ui.templating import page
+
+bp = Blueprint("system")
+
+
+@bp.get("/system")
+@describes(Operation("System page", "browser", (Answer("A page.", media_type="text/html"),)))
+async def system(request: Req) -> HTTPResponse:
+    front = front_of(request)
+    report, table = report_of(front), table_of(front)
+    jobs, pages = await front.threads.run(front.store.open_work)
+    return page(
+        request,
+        "system.html",
+        {
+            "health": report.unified(await store_status(front)),
+            "engines": report.engines(),
+            "workers": table.workers if table else (),
+            "queues": sorted(table.queues.items()) if table else (),
+            "open_jobs": jobs,
+            "open_pages": pages,
+            "limits": {name: getattr(front.settings, name) for name in LIMIT_NAMES},
+        },
+    )

@@ -1,0 +1,123 @@
+"""Jinja templates: escaping always on, assets named by their content so that browsers keep them."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from sanic import HTTPResponse, html
+
+from shared.errors import QuireError
+from web.front import App, Req
+from web.openapi import installed_version
+
+_HERE = Path(__file__).parent.parent
+_HIT_BEGIN, _HIT_END = "\u2068", "\u2069"
+
+
+def install_templates(app: App) -> None:
+    """Prepare the templates for this application."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "bytes": size_text,
+        "seconds": duration_text,
+        "ago": ago_text,
+        "clock": clock_text,
+        "number": "{:,}".format,
+        "hits": marked_hits,
+    }
+    environment.globals["asset"] = asset
+    environment.globals["version"] = installed_version()
+    app.ctx.templates = environment
+    app.ctx.error_page = error_page
+
+
+def page(
+    request: Req, template: str, values: Mapping[str, Any], *, status: int = 200
+) -> HTTPResponse:
+    """A page from a template."""
+    rendered = request.app.ctx.templates.get_template(template).render(
+        path=request.path,
+        signed_in=request.app.ctx.guards.need_key and "quire_session" in request.cookies,
+        **values,
+    )
+    return html(rendered, status=status)
+
+
+def error_page(request: Req, error: QuireError) -> HTTPResponse:
+    """An error for a person who opened an address in the browser."""
+    return page(
+        request, "error.html", {"status": error.status, "message": str(error)}, status=error.status
+    )
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file with a mark of its content."""
+    mark = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={mark}"
+
+
+def marked_hits(snippet: str) -> Markup:
+    """A search snippet with its hits in <mark>."""
+    text = str(escape(snippet))
+    return Markup(  # noqa: S704  escaped one line above
+        text.replace(_HIT_BEGIN, "<mark>").replace(_HIT_END, "</mark>")
+    )
+
+
+def size_text(count: float) -> str:
+    """1536 as "1.5 KB"."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GB"
+
+
+def duration_text(seconds: float | None) -> str:
+    """83.2 as "1 min 23 s"."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def ago_text(moment: float) -> str:
+    """How long ago, for a person."""
+    past = max(0.0, time.time() - moment)
+    for length, one, many in (
+        (86400 * 30, "", ""),
+        (86400, "yesterday", "days"),
+        (3600, "1 hour ago", "hours"),
+        (60, "1 minute ago", "minutes"),
+    ):
+        if past >= length:
+            count = int(past // length)
+            if not one:
+                return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
+            return one if count == 1 else f"{count} {many} ago"
+    return "just now"
+
+
+def clock_text(moment: float) -> str:
+    """The moment for <time datetime>."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
