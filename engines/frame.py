@@ -38,9 +38,7 @@ class Frame:
         return float(left), float(top), float(right), float(bottom)
 
 
-def turn(
-    image: NDArray[np.uint8], frame: Frame, degrees: int
-) -> tuple[NDArray[np.uint8], Frame]:
+def turn(image: NDArray[np.uint8], frame: Frame, degrees: int) -> tuple[NDArray[np.uint8], Frame]:
     """Turn the image clockwise by 0, 90, 180 or 270 degrees, and its frame with it."""
     degrees %= 360
     if degrees == 0:

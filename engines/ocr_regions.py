@@ -73,7 +73,9 @@ def _tables(lines: Sequence[Line], laid_out: Sequence[Region]) -> list[tuple[Reg
         if len(members) < 4 or not _is_complete(region.table, [lines[i] for i in members]):
             continue
         taken.update(members)
-        kept.append((Region("table", region.box, tuple(lines[i] for i in members), region.table), members))
+        kept.append(
+            (Region("table", region.box, tuple(lines[i] for i in members), region.table), members)
+        )
     return kept
 
 
@@ -108,9 +110,7 @@ def _kind(line: Line, laid_out: Sequence[Region], height: float) -> str:
     return "text"
 
 
-def _paragraphs(
-    items: Sequence[Item], lines: Sequence[Line], kinds: Sequence[str]
-) -> list[Region]:
+def _paragraphs(items: Sequence[Item], lines: Sequence[Line], kinds: Sequence[str]) -> list[Region]:
     found: list[Region] = []
     for rows in split_paragraphs(items):
         run: list[Item] = []

@@ -167,9 +167,7 @@ class _Work:
         warnings = (unsound,) if unsound and unsound != "no text layer" else ()
         return self._output(raw, *shown, "ocr", per_point, images, warnings)
 
-    def _read_upright(
-        self, image: Pixels, frame: Frame
-    ) -> tuple[Pixels, Frame, list[ReadLine]]:
+    def _read_upright(self, image: Pixels, frame: Frame) -> tuple[Pixels, Frame, list[ReadLine]]:
         reader, progress = self._lines, self._progress
         boxes = reader.boxes(image)
         self._step("detect")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import fmean, median
 
 from engines.reading_order import Item, rows_of
@@ -43,7 +44,7 @@ def split_paragraphs(items: Sequence[Item]) -> list[list[list[Item]]]:
     left, right = min(item.x0 for item in items), max(item.x1 for item in items)
     middles = [fmean(item.middle_y for item in row) for row in rows]
     heights = [median(item.height for item in row) for row in rows]
-    steps = [after - before for before, after in zip(middles, middles[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(middles)]
     step = median(steps) if steps else 0.0
     paragraphs: list[list[list[Item]]] = []
     for number, row in enumerate(rows):

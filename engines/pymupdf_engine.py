@@ -1,4 +1,4 @@
-"""The CPU engine: the text layer where it is sound, PP-OCRv6 elsewhere, PyMuPDF's layout for both."""
+"""The CPU engine: sound text layers, PP-OCRv6 elsewhere, PyMuPDF's layout for both."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping

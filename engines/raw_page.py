@@ -1,4 +1,4 @@
-"""The raw output of the CPU engine: what was found on a page, as JSON, and the blocks made of it."""
+"""The raw output of the CPU engine, as JSON, and the blocks made of it."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 from engines.frame import Box
 from engines.paragraphs import BULLET, join_lines
-from shared.blocks import Block, BlockType
+from shared.blocks import FURNITURE, Block, BlockType
 from shared.errors import PageFailed
 
 SCHEMA = "quire-pymupdf/1"
@@ -24,7 +24,9 @@ _TYPES = {
     "page-header": BlockType.HEADER,
     "page-footer": BlockType.FOOTER,
 }
-_PAGE_NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.I)
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.IGNORECASE
+)
 _SPECIAL = re.compile(r"([\\`*\[\]])|(?<!\w)(_)|(_)(?!\w)")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
 _LEADING = re.compile(r"(#{1,6}\s|[+\-*>]\s|\d{1,9}[.)]\s|={3,}|-{3,}|~{3,})")
@@ -156,10 +158,19 @@ def _blocks(regions: Sequence[RawRegion]) -> list[Block]:
         )
         if type_ is BlockType.FIGURE and region.lines:
             text = escape_markdown(join_lines([line.text for line in region.lines]))
-            blocks.append(
-                Block(BlockType.TEXT, len(blocks), region.box, text, engine="pymupdf")
-            )
-    return _with_captions(blocks)
+            blocks.append(Block(BlockType.TEXT, len(blocks), region.box, text, engine="pymupdf"))
+    return _with_captions(_with_a_body(blocks))
+
+
+def _with_a_body(blocks: list[Block]) -> list[Block]:
+    """On a page of headers and footers alone they are its text, or the page would read as empty."""
+    bare = (*FURNITURE, BlockType.FIGURE)
+    if any(block.type not in bare for block in blocks):
+        return blocks
+    marginal = {BlockType.HEADER, BlockType.FOOTER}
+    return [
+        replace(block, type=BlockType.TEXT) if block.type in marginal else block for block in blocks
+    ]
 
 
 def _type(region: RawRegion) -> BlockType:

@@ -11,13 +11,16 @@ def table_of(items: Sequence[Item]) -> str:
     """An HTML table of the items; columns are divided where no narrow item stands."""
     line = median(item.height for item in items)
     left, right = min(item.x0 for item in items), max(item.x1 for item in items)
-    narrow = [item for item in items if item.width < 0.6 * (right - left)] or list(items)
+    rows = rows_of(items)
+    # A heading over several columns would hide the gaps between them.
+    narrow = [
+        item for item in items if item.width < 0.6 * (right - left) and not _spans(item, rows)
+    ] or list(items)
     edges = [
         (start + end) / 2
         for start, end in gaps(((i.x0, i.x1) for i in narrow), max(0.35 * line, 1e-6))
     ]
-    rows = [_row(row, edges, line) for row in rows_of(items)]
-    return f"<table>{''.join(rows)}</table>"
+    return f"<table>{''.join(_row(row, edges, line) for row in rows)}</table>"
 
 
 def rows_html(rows: Sequence[Sequence[str | None]]) -> str:
@@ -25,6 +28,16 @@ def rows_html(rows: Sequence[Sequence[str | None]]) -> str:
     if not rows:
         return ""
     return f"<table>{''.join('<tr>' + ''.join(map(_cell, row)) + '</tr>' for row in rows)}</table>"
+
+
+def _spans(item: Item, rows: list[list[Item]]) -> bool:
+    """Whether at least two rows have two cells under or over this one."""
+    covering = sum(
+        sum(item.x0 < other.middle_x < item.x1 for other in row if other is not item) > 1
+        for row in rows
+        if item not in row
+    )
+    return covering >= min(2, len(rows) - 1)
 
 
 def _row(row: list[Item], edges: list[float], line: float) -> str:

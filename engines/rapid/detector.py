@@ -35,9 +35,7 @@ def detect_lines(image: Pixels, runtime: Runtime, *, long_side: int = LONG_SIDE)
             cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 0.6 else 1),
             dtype=np.uint8,
         )
-    padded = np.full(
-        (_round_up(inner[1]), _round_up(inner[0]), 3), fill_value=255, dtype=np.uint8
-    )
+    padded = np.full((_round_up(inner[1]), _round_up(inner[0]), 3), fill_value=255, dtype=np.uint8)
     padded[: inner[1], : inner[0]] = resized
     # The models were trained on BGR, scaled to -1..1.
     tensor = (padded[:, :, ::-1].astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]

@@ -1,4 +1,4 @@
-"""Where the models lie: inside RapidOCR's wheel, found without importing RapidOCR (which is slow)."""
+"""Where the models lie: inside RapidOCR's wheel, found without importing it, which is slow."""
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version

@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.rapid.detector import LONG_SIDE, Pixels, detect_lines
 from engines.rapid.models import find_models
-from engines.rapid.recognizer import Text, crop_line, recognize_lines
+from engines.rapid.recognizer import Text, crop_line, recognize_lines, warm_up
 from engines.rapid.runtime import Floats, Runtime, open_runtime
 
 _MIN_CONFIDENCE = 0.5  # below, it is a smudge rather than text
@@ -34,6 +34,8 @@ class LineReader:
         """Load the models. OutsideFailed when models or runtime are missing."""
         files = find_models()
         opened = open_runtime(files, name=runtime, precision=precision, threads=threads)
+        if opened.name == "openvino":
+            warm_up(opened)
         return cls(opened, files.version)
 
     def boxes(self, image: Pixels, *, long_side: int = LONG_SIDE) -> Floats:
@@ -41,7 +43,12 @@ class LineReader:
         return detect_lines(image, self.runtime, long_side=long_side)
 
     def texts(
-        self, image: Pixels, boxes: Floats, progress: Callable[[], None], *, upside_down: bool = False
+        self,
+        image: Pixels,
+        boxes: Floats,
+        progress: Callable[[], None],
+        *,
+        upside_down: bool = False,
     ) -> list[Text]:
         """What the boxes say; `upside_down` turns each crop by 180 degrees first."""
         crops = [crop_line(image, box) for box in boxes]

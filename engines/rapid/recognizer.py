@@ -13,8 +13,9 @@ from engines.rapid.runtime import Floats, Integers, Runtime
 Text = tuple[str, float]  # what it says, and the mean probability of its characters
 
 HEIGHT = 48  # of the lines that the model was trained on, in pixels
-_BUCKET = 64  # widths are rounded up to this: few shapes, so OpenVINO's caches stay small
-_WIDEST = 4096  # a line of 85 times its height; longer ones are squeezed
+# Widths are rounded up to these. OpenVINO compiles each shape anew (about 100 ms) and keeps it:
+# few shapes keep both time and memory low. Lines over 85 times their height are squeezed.
+BUCKETS = (64, 128, 192, 256, 320, 448, 576, 704, 832, 1024, 1280, 1664, 2176, 2880, 4096)
 _BATCH_PIXELS = 2560  # width of a batch in pixels: more no longer gains speed, but costs memory
 _TALL = 1.5  # crops taller than this times their width are text that runs down
 
@@ -33,6 +34,13 @@ def crop_line(image: Pixels, box: Floats) -> Pixels:
     return np.asarray(crop, dtype=np.uint8)
 
 
+def warm_up(runtime: Runtime) -> None:
+    """Let the runtime compile every shape once, so that no page waits for it."""
+    shapes = [(batch_size(width), 3, HEIGHT, width) for width in BUCKETS]
+    blank = ((np.zeros(shape, dtype=np.float32), None) for shape in shapes)
+    runtime.recognize(blank, lambda *_: None)
+
+
 def recognize_lines(
     crops: Sequence[Pixels], runtime: Runtime, progress: Callable[[], None]
 ) -> list[Text]:
@@ -46,7 +54,10 @@ def recognize_lines(
     def filled() -> Iterator[tuple[Floats, Any]]:
         for width, members in batches_of([_width(crop) for crop in crops]):
             progress()
-            yield np.stack([_prepared(crops[number], width) for number in members]), members
+            images = np.zeros((batch_size(width), 3, HEIGHT, width), dtype=np.float32)
+            for row, number in enumerate(members):
+                images[row] = _prepared(crops[number], width)
+            yield images, members
 
     runtime.recognize(filled(), done)
     progress()
@@ -56,21 +67,31 @@ def recognize_lines(
 def batches_of(widths: Sequence[int]) -> list[tuple[int, list[int]]]:
     """Batches as (width in pixels, numbers of the crops), the widest first.
 
-    Widths are multiples of a bucket; a batch spans at most a quarter in width and a fixed area.
+    Each width has one batch size (`batch_size`), so there are as many shapes as widths.
     """
     order = sorted(range(len(widths)), key=lambda number: -widths[number])
     batches: list[tuple[int, list[int]]] = []
     for number in order:
-        own = min(_WIDEST, max(_BUCKET, -(-widths[number] // _BUCKET) * _BUCKET))
+        own = bucket_of(widths[number])
         if batches:
             width, members = batches[-1]
-            near = width <= 1.25 * own or width - own <= _BUCKET
-            # Powers of two above 4 keep the number of batch shapes small.
-            if near and width * (len(members) + 1) <= _BATCH_PIXELS:
+            room = len(members) < batch_size(width)
+            # A half-empty batch costs as much as a full one: let it take narrower lines too.
+            if room and own >= width / 2:
                 members.append(number)
                 continue
         batches.append((own, [number]))
     return batches
+
+
+def bucket_of(width: int) -> int:
+    """The least bucket that holds a width in pixels; the widest for all that is beyond."""
+    return next((bucket for bucket in BUCKETS if bucket >= width), BUCKETS[-1])
+
+
+def batch_size(width: int) -> int:
+    """How many lines of a bucket's width go through the model at once."""
+    return max(1, _BATCH_PIXELS // width)
 
 
 def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) -> Text:
