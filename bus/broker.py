@@ -4,7 +4,7 @@ import logging
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +16,7 @@ from bus.core import Broadcast, Command, Core, Send
 from bus.sockets import check_private, make_socket
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
-from shared.messages import Bye, Hello, Table
+from shared.messages import Bye, Hello, Message, Table
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Broker:
         self._wakeup = Wakeup()
         self._stopping = False
         self._table_at = 0.0
+        self._topics: set[bytes] = set()  # without any, an event need not even be encoded
         self._peer_of: dict[int, bytes] = {}
         self._descriptor_of: dict[bytes, int] = {}
         for socket, address in ((self._router, settings.bus), (self._events, settings.bus_events)):
@@ -93,11 +94,11 @@ class Broker:
             now = time.monotonic()
             peer_id = frames[0].bytes
             try:
-                if len(frames) < 3:
-                    raise ProtocolError("A message has too few frames.", code="bad_prefix")
-                message, digest = decode(frames[1].buffer, frames[2].buffer)
+                message, digest = _decode(frames)
                 if isinstance(message, Hello):
+                    self._drain_monitor()  # the descriptor may be that of one who has just gone
                     descriptor = int(frames[1].get(zmq.SRCFD))
+                    self._peer_of.pop(self._descriptor_of.get(peer_id, -1), None)
                     self._peer_of[descriptor] = peer_id
                     self._descriptor_of[peer_id] = descriptor
                     log.info("%s is here (process %d)", message.worker, message.pid)
@@ -106,8 +107,7 @@ class Broker:
                 self._do(self.core.receive(peer_id, message, tuple(frames[3:]), digest, now))
             except (ProtocolError, ValueError) as error:
                 code = getattr(error, "code", "bad_key")
-                counters = self.core.counters
-                counters[f"protocol_{code}"] = counters.get(f"protocol_{code}", 0) + 1
+                self.core.counters[f"protocol_{code}"] += 1
                 log.warning("A message was dropped: %s", error)
 
     def _drain_monitor(self) -> None:
@@ -126,7 +126,11 @@ class Broker:
 
     def _drain_subscriptions(self) -> None:
         while self._events.poll(0):
-            self._events.recv(zmq.NOBLOCK)
+            frame = self._events.recv(zmq.NOBLOCK)
+            if frame[:1] == b"\x01":
+                self._topics.add(frame[1:])
+            else:
+                self._topics.discard(frame[1:])
 
     def _do(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -136,11 +140,13 @@ class Broker:
                 self._send(command)
 
     def _broadcast(self, command: Broadcast) -> None:
+        if not self._topics:
+            return
         try:
             topic = b"job:" + command.message.job.encode()
             self._events.send_multipart([topic, *encode(command.message)], zmq.NOBLOCK)
         except zmq.Again:
-            self.core.counters["events_dropped"] = self.core.counters.get("events_dropped", 0) + 1
+            self.core.counters["events_dropped"] += 1
 
     def _send(self, command: Send) -> None:
         frames = encode_relayed(command.message, command.digest, command.payload)
@@ -170,6 +176,12 @@ class Broker:
             return  # nobody reads as fast as we publish; the next table says it all again
 
 
+def _decode(frames: Sequence[zmq.Frame]) -> tuple[Message, int]:
+    if len(frames) < 3:
+        raise ProtocolError("A message has too few frames.", code="bad_prefix")
+    return decode(frames[1].buffer, frames[2].buffer)
+
+
 def serve(settings: Settings) -> None:
     """Run the broker until SIGTERM or SIGINT."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -178,7 +190,9 @@ def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: broker.stop())
         log.info("listening on %s, events on %s", settings.bus, settings.bus_events)
-        broker.run()
-        broker.close()
+        try:
+            broker.run()
+        finally:
+            broker.close()
     finally:
         context.term()

@@ -1,9 +1,8 @@
-"""What the broker knows of jobs: how far each is split, and how many of its pages are here."""
+"""What the broker knows of jobs: how far each is split, and which may want more pages."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from shared.states import Lane
 
@@ -11,37 +10,50 @@ RESCAN_SECONDS = 3.0  # a split job without pages here should be closed long bef
 START: tuple[int, str] = (0, "")
 
 
-class HasRoom(Protocol):
-    """Whether the broker may hold more bytes."""
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What a page has been through, kept while its bytes are read again."""
 
-    def __call__(self, *, starving: bool) -> bool:
-        """`starving`: for a job that has nothing here."""
+    attempts: int
+    refusals: int
+    crashes: int
 
 
 @dataclass(slots=True)
 class BrokerJob:
-    """One open job. `cursor` is the last page that split has sent."""
+    """One open job. `cursor` is the last page that split has sent.
+
+    `again` asks for a new scan once the chunk under way is out; `services` are those that its
+    pages have gone to.
+    """
 
     id: str
     lane: str
     cursor: tuple[int, str] = START
     splitting: bool = False
     finished: bool = False
-    here: int = 0
+    again: bool = False
     idle_since: float = 0.0
+    services: set[str] = field(default_factory=set)
+    trials: dict[str, Trials] = field(default_factory=dict)
 
     def restart(self) -> None:
         """Let split look again from the first page: it sends only what is not settled."""
         self.cursor, self.finished = START, False
+        self.again = self.splitting
 
 
 class JobBook:
     """The open jobs; those that may want more pages are kept apart, so that a look is cheap."""
 
-    def __init__(self) -> None:
+    def __init__(self, pages_here: Callable[[str], int]) -> None:
+        self._pages_here = pages_here
         self._jobs: dict[str, BrokerJob] = {}
         self._hungry: OrderedDict[str, None] = OrderedDict()
         self._idle: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
 
     def add(self, job: str, lane: str) -> bool:
         """A job has work. False when it was known."""
@@ -51,9 +63,9 @@ class JobBook:
         self._hungry[job] = None
         return True
 
-    def knows(self, job: str) -> bool:
-        """Whether the job is open here."""
-        return job in self._jobs
+    def get(self, job: str) -> BrokerJob | None:
+        """The job, if it is open here."""
+        return self._jobs.get(job)
 
     def lane(self, job: str) -> str:
         """The job's lane; interactive for one that is not known yet."""
@@ -65,25 +77,16 @@ class JobBook:
         if job in self._jobs:
             self._jobs[job].lane = lane
 
-    def entered(self, job: str) -> None:
-        """A page of the job came here."""
-        known = self._jobs.get(job)
-        if known is not None:
-            known.here += 1
-            self._idle.pop(job, None)
-
     def left(self, job: str, now: float) -> None:
         """A page of the job is settled."""
         known = self._jobs.get(job)
         if known is not None:
-            known.here -= 1
             self._settle(known, now)
 
     def rescan(self, job: str) -> None:
         """A page was lost here with its bytes: split reads the job again from the start."""
         known = self._jobs.get(job)
         if known is not None:
-            known.here -= 1
             known.restart()
             self._hungry[job] = None
 
@@ -93,14 +96,9 @@ class JobBook:
         if known is not None:
             known.splitting = False
             known.cursor, known.finished = cursor, finished
+            if known.again:
+                known.restart()
             self._settle(known, now)
-
-    def _settle(self, job: BrokerJob, now: float) -> None:
-        if not job.finished:
-            self._hungry[job.id] = None
-        elif job.here <= 0:
-            job.idle_since = now
-            self._idle[job.id] = None
 
     def close(self, job: str) -> None:
         """The job is final."""
@@ -108,28 +106,33 @@ class JobBook:
         self._hungry.pop(job, None)
         self._idle.pop(job, None)
 
-    def hungry(self, window_pages: int, has_room: HasRoom) -> Iterator[BrokerJob]:
-        """Jobs to give a split task now, each marked as splitting; in turn."""
-        for job_id in list(self._hungry):
-            job = self._jobs[job_id]
-            if job.splitting or job.finished or job.here > window_pages // 2:
-                del self._hungry[job_id]
+    def hungry(self, window_pages: int) -> Iterator[BrokerJob]:
+        """Jobs to give a split task now, each marked as splitting.
+
+        Full jobs leave the list and come back when a page of theirs is settled, so that a look
+        costs nothing however many are open.
+        """
+        while self._hungry:
+            job = self._jobs[self._hungry.popitem(last=False)[0]]
+            if job.splitting or job.finished or self._pages_here(job.id) > window_pages // 2:
                 continue
-            if not has_room(starving=job.here == 0):
-                continue
-            del self._hungry[job_id]
             job.splitting = True
             yield job
 
-    def stale(self, now: float) -> Iterator[BrokerJob]:
-        """Jobs all out and all settled that nobody closed: something was lost, look again."""
-        for job_id in list(self._idle):
-            job = self._jobs[job_id]
+    def stale(self, now: float) -> None:
+        """Scan those again that are all out and all settled and that nobody closed."""
+        while self._idle:
+            job = self._jobs[next(iter(self._idle))]
             if now - job.idle_since < RESCAN_SECONDS:
                 return
-            del self._idle[job_id]
-            self._hungry[job_id] = None
-            yield job
+            del self._idle[job.id]
+            if not self._pages_here(job.id):
+                self.rescan(job.id)
 
-    def __len__(self) -> int:
-        return len(self._jobs)
+    def _settle(self, job: BrokerJob, now: float) -> None:
+        if not job.finished:
+            self._hungry[job.id] = None
+        elif not self._pages_here(job.id):
+            job.idle_since = now
+            self._idle[job.id] = None
+            self._idle.move_to_end(job.id)

@@ -1,4 +1,4 @@
-"""The queue of one service: lanes, fair between jobs, page order inside a job. All steps O(1)."""
+"""The queue of one service: lanes, fair between jobs, page order inside a job; and its peers."""
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -10,13 +10,17 @@ LANES = (Lane.INTERACTIVE.value, Lane.BATCH.value, Lane.BACKFILL.value)
 FLOOR_EVERY = 10  # each tenth page comes from a lower lane, so that none starves
 MIN_ITEM_BYTES = 4096  # what an item costs the broker beside its payload, rounded up
 
+JobQueues = OrderedDict[str, deque["Item"]]
+
 
 @dataclass(slots=True, eq=False)
 class Item:
     """One unit of work that the broker knows: a page task or a split task.
 
-    `state` is queued, waiting (for its back-off), leased, answered (result passed on, not yet
-    committed), verdict (the broker's own final answer, not yet committed).
+    `state` is queued, suspect (waits to run alone), parked (a split task that waits for memory),
+    waiting (for its back-off until `ready_at`), leased, answered (result passed on, not yet
+    committed), verdict (the broker's own final answer, not yet committed). `charged_to` is the
+    (host, pid) of the process whose end was charged last.
     """
 
     key: str
@@ -30,10 +34,12 @@ class Item:
     lease: int = 0
     peer: bytes | None = None
     sent_at: float = 0.0
+    ready_at: float = 0.0
     attempts: int = 0
     refusals: int = 0
     crashes: int = 0
     outages: int = 0
+    charged_to: tuple[str, int] | None = None
     reason: str = ""
     reason_type: str = ""
     size: int = field(default=MIN_ITEM_BYTES)
@@ -49,21 +55,21 @@ class LaneQueue:
     """Strict lanes with a floor; inside a lane round robin between jobs, one page a turn.
 
     Pages of one service cost about the same, so a round robin by pages is the deficit round
-    robin with quantum one.
+    robin with quantum one. All steps are O(1), but for `remove`: O(waiting pages of its job).
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[str, OrderedDict[str, deque[Item]]] = {
-            lane: OrderedDict() for lane in LANES
-        }
+        self._lanes: dict[str, JobQueues] = {lane: OrderedDict() for lane in LANES}
+        high, middle, low = (self._lanes[lane] for lane in LANES)
+        self._strict = (high, middle, low)
+        self._floors = ((middle, low, high), (low, middle, high))  # the lower two share the floor
         self._turn = 0
         self.pages = 0
         self.bytes = 0
 
     def push(self, item: Item, *, front: bool = False) -> None:
         """Put an item behind (or, a returned one, before) the others of its job."""
-        jobs = self._lanes[item.lane]
-        queue = jobs.setdefault(item.job, deque())
+        queue = self._lanes[item.lane].setdefault(item.job, deque())
         if front:
             queue.appendleft(item)
         else:
@@ -77,11 +83,10 @@ class LaneQueue:
         if not self.pages:
             return None
         self._turn += 1
-        lanes = [lane for lane in LANES if self._lanes[lane]]
-        lane = lanes[-1] if self._turn % FLOOR_EVERY == 0 else lanes[0]
-        if self._turn % (FLOOR_EVERY * 2) == 0 and len(lanes) == len(LANES):
-            lane = lanes[1]  # the two lower lanes share the floor
-        jobs = self._lanes[lane]
+        order = self._strict
+        if self._turn % FLOOR_EVERY == 0:
+            order = self._floors[self._turn // FLOOR_EVERY % 2]
+        jobs = order[0] or order[1] or order[2]
         job, queue = next(iter(jobs.items()))
         item = queue.popleft()
         if queue:
@@ -92,18 +97,28 @@ class LaneQueue:
         self.bytes -= item.size
         return item
 
-    def remove_job(self, job: str) -> list[Item]:
-        """Take out all that waits of one job."""
-        removed: list[Item] = []
-        for jobs in self._lanes.values():
-            removed.extend(jobs.pop(job, ()))
-        self.pages -= len(removed)
-        self.bytes -= sum(item.size for item in removed)
-        return removed
+    def remove(self, item: Item) -> None:
+        """Take out one item that waits here; the others keep their places."""
+        jobs = self._lanes[item.lane]
+        queue = jobs[item.job]
+        queue.remove(item)
+        if not queue:
+            del jobs[item.job]
+        self.pages -= 1
+        self.bytes -= item.size
+
+    def move(self, job: str, lane: str) -> None:
+        """All that waits of one job, to the end of another lane."""
+        for jobs in self._strict:
+            for item in jobs.pop(job, ()):
+                self.pages -= 1
+                self.bytes -= item.size
+                item.lane = lane
+                self.push(item)
 
     def jobs(self) -> int:
         """How many jobs have something waiting here."""
-        return sum(len(jobs) for jobs in self._lanes.values())
+        return sum(len(jobs) for jobs in self._strict)
 
 
 class Room:
@@ -118,6 +133,8 @@ class Room:
 
     def put(self, peer: bytes, load: int) -> None:
         """This peer has `load` out and room for more."""
+        if self._load.get(peer) == load:
+            return
         self.drop(peer)
         while len(self._buckets) <= load:
             self._buckets.append(OrderedDict())
@@ -130,9 +147,11 @@ class Room:
         if load is not None:
             del self._buckets[load][peer]
 
-    def best(self, *, idle_only: bool = False) -> bytes | None:
-        """The peer with the least out, or None; with `idle_only` one that has nothing out."""
-        for bucket in self._buckets[: 1 if idle_only else None]:
+    def best(self) -> bytes | None:
+        """The peer with the least out, or None."""
+        if not self._load:
+            return None
+        for bucket in self._buckets:
             for peer in bucket:
                 return peer
         return None

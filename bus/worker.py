@@ -86,11 +86,14 @@ class Worker:
         self.name = f"{engine or role}-{os.getpid()}"
         self._socket = make_socket(context, zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, uuid.uuid4().bytes)
+        # without a broker frames wait here, where they are counted, and not in the socket
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.connect(settings.bus)
         self._wakeup = Wakeup()
         self._changed = threading.Condition()
         self._inbox: deque[Delivery] = deque()
         self._running: OrderedDict[str, int] = OrderedDict()
+        self._begun: set[str] = set()
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._outbox: deque[list[Any]] = deque()
         self._status: dict[str, Any] = {"state": "loading", "message": ""}
@@ -145,6 +148,8 @@ class Worker:
 
     def begin(self, task: Task) -> None:
         """This one runs now; from here on a crash is charged to it."""
+        with self._changed:
+            self._begun.add(task.key)
         self._send(encode(Started(task.key, task.lease)))
 
     def finish(
@@ -161,6 +166,7 @@ class Worker:
             self._changed.wait_for(lambda: len(self._open) < MAX_UNCOMMITTED or self._closing)
             self._open[key] = _Open(lease, frames, time.monotonic())
             self._running.pop(key, None)
+            self._begun.discard(key)
             self._progress += 1
         self._send(frames)
 
@@ -168,6 +174,7 @@ class Worker:
         """A task that needs no answer of its own has ended (split says SplitDone)."""
         with self._changed:
             self._running.pop(key, None)
+            self._begun.discard(key)
             self._progress += 1
 
     def send(self, message: Message, payload: Payload = ()) -> None:
@@ -197,12 +204,16 @@ class Worker:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         beat_at = 0.0
+        stuck = False
         while not self._closing or self._outbox:
             now = time.monotonic()
             if now >= beat_at:
                 beat_at = now + self._settings.heartbeat_seconds
-                self._beat()
-                self._resend(now - RESEND_SECONDS)
+                if not stuck:  # while the broker is away, old news would only pile up
+                    self._beat()
+                    self._resend(now - RESEND_SECONDS)
+            wanted = zmq.POLLIN | (zmq.POLLOUT if stuck else 0)
+            poller.modify(self._socket, wanted)
             poller.poll(max(1, int((beat_at - now) * 1000)))
             self._wakeup.clear()
             if self._draining and not self._returned:
@@ -247,9 +258,7 @@ class Worker:
 
     def _receive(self, message: Message, payload: tuple[memoryview, ...]) -> None:
         if isinstance(message, (Task, Result)):
-            with self._changed:
-                self._inbox.append(Delivery(message, payload))
-                self._changed.notify_all()
+            self._deliver(Delivery(message, payload))
             if self._draining:
                 self._give_back()
         elif isinstance(message, Committed):
@@ -272,6 +281,24 @@ class Worker:
             log.error("The broker ends this process: %s", message.reason)
             os._exit(KILLED_EXIT_CODE)
 
+    def _deliver(self, delivery: Delivery) -> None:
+        """Into the inbox, unless this process has the task, or its answer, already."""
+        message = delivery.message
+        with self._changed:
+            answer = self._open.get(message.key) if isinstance(message, Task) else None
+            if answer is None:
+                if isinstance(message, Result) or not self._has(message.key):
+                    self._inbox.append(delivery)
+                    self._changed.notify_all()
+                return
+            answer.sent_at = time.monotonic()
+        self._send(answer.frames)
+
+    def _has(self, key: str) -> bool:
+        return key in self._running or any(
+            key == d.message.key for d in self._inbox if isinstance(d.message, Task)
+        )
+
     def _beat(self) -> None:
         if self._epoch:
             self._say_heartbeat()
@@ -285,7 +312,10 @@ class Worker:
                 for d in self._inbox
                 if isinstance(d.message, Task)
             ]
-            held += [(key, lease, "running") for key, lease in self._running.items()]
+            held += [
+                (key, lease, "running" if key in self._begun else "waiting")
+                for key, lease in self._running.items()
+            ]
             held += [(key, answer.lease, "answered") for key, answer in self._open.items()]
             status = self._current_status()
         hello = Hello(
@@ -341,5 +371,13 @@ class Worker:
         self._say_heartbeat()
 
     def _revoke(self, keys: set[str]) -> None:
+        """Drop what is not begun, and say so: it frees the credit."""
         with self._changed:
-            self._inbox = deque(d for d in self._inbox if d.message.key not in keys)
+            dropped = tuple(
+                d.message.key
+                for d in self._inbox
+                if isinstance(d.message, Task) and d.message.key in keys
+            )
+            self._inbox = deque(d for d in self._inbox if d.message.key not in dropped)
+        if dropped:
+            self._send(encode(Returned(dropped)))

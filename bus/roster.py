@@ -1,0 +1,201 @@
+"""Processes that come, hold work, stand still and go."""
+
+from bus.answers import Answers
+from bus.attempts import Attempts, Place, how_it_ended
+from bus.dispatch import MAX_UNCOMMITTED, Dispatcher
+from bus.peers import Lease, Peer
+from bus.queues import Item
+from bus.state import BusState
+from shared.messages import (
+    Bye,
+    Exited,
+    Heartbeat,
+    Hello,
+    Kill,
+    Publish,
+    Pulse,
+    Resend,
+    Returned,
+    Started,
+    Welcome,
+    parse_page_key,
+)
+
+AUDIT_SECONDS = 2.0  # a task may be on its way this long before a heartbeat must list it
+
+
+class Roster:
+    """Who is here, and what each of them holds."""
+
+    def __init__(
+        self, state: BusState, dispatcher: Dispatcher, attempts: Attempts, answers: Answers
+    ) -> None:
+        self._state = state
+        self._dispatcher = dispatcher
+        self._attempts = attempts
+        self._answers = answers
+        self._hung: dict[Place, str] = {}
+
+    def hello(self, peer_id: bytes, hello: Hello, now: float) -> None:
+        """A process is here, for the first time or again."""
+        state = self._state
+        peer = state.peers.get(peer_id)
+        if peer is None:
+            peer = Peer(id=peer_id, hello=hello, seen_at=now, since=now, progress_at=now)
+            state.peers[peer_id] = peer
+        peer.hello, peer.status, peer.seen_at = hello, dict(hello.status), now
+        state.find_collector()
+        state.send(peer_id, Welcome(state.epoch))
+        self._audit(peer, {key for key, _, _ in hello.held}, now)
+        for key, lease, stage in hello.held:
+            self._adopt(peer, key, lease, stage, now)
+        if hello.role == "collect":
+            for other in state.peers.values():
+                if other is not peer:
+                    state.send(other.id, Resend())
+        self._dispatcher.offer(peer, now)
+
+    def heartbeat(self, peer: Peer, beat: Heartbeat, now: float) -> None:
+        """It lives; it holds this; its work has moved so far."""
+        running = set(beat.running)
+        if beat.progress != peer.progress or running != peer.running:
+            peer.progress, peer.progress_at, peer.running = beat.progress, now, running
+        peer.status = dict(beat.status)
+        self._audit(peer, set(beat.held), now)
+        self._dispatcher.offer(peer, now)
+
+    def started(self, peer: Peer, message: Started, now: float) -> None:
+        """From here on a crash is charged to this page."""
+        lease = peer.leases.get(message.key)
+        item = self._state.items.get(message.key)
+        if lease is None or item is None or item.lease != message.lease or item.peer != peer.id:
+            return
+        lease.running, lease.started_at = True, now
+        peer.running.add(message.key)
+        peer.progress_at = now
+        item.attempts += 1
+        if not item.is_split:
+            job, page, engine = parse_page_key(item.key)
+            data = {"page": page, "engine": engine, "state": "running", "worker": peer.name}
+            self._state.publish(Publish(job, "running", 0, data))
+
+    def returned(self, peer: Peer, message: Returned, now: float) -> None:
+        """It has not begun these and will not."""
+        for key in reversed(message.keys):
+            if peer.leases.pop(key, None) is not None:
+                self._give_back(peer, key)
+        self._dispatcher.offer(peer, now)
+
+    def bye(self, peer: Peer, _message: Bye, now: float) -> None:
+        """It leaves by itself: no crash."""
+        for lease in peer.leases.values():
+            lease.running = False
+        self.lose(peer, "it left", now)
+
+    def exited(self, message: Exited, now: float) -> None:
+        """The supervisor's word: a process ended."""
+        for peer in list(self._state.peers.values()):
+            if (peer.hello.host, peer.hello.pid) == (message.host, message.pid):
+                self._hung.setdefault((message.host, message.pid), how_it_ended(message))
+                self.lose(peer, how_it_ended(message), now)
+        self._attempts.exited(message, now)
+
+    def lose(self, peer: Peer, why: str, now: float) -> None:
+        """A process is gone: what it ran is charged, what it held goes back."""
+        state = self._state
+        del state.peers[peer.id]
+        self._dispatcher.withdraw(peer)
+        state.find_collector()
+        state.counters["lost_peers"] += 1
+        place = (peer.hello.host, peer.hello.pid)
+        known = self._hung.pop(place, None)
+        for key, lease in reversed(peer.leases.items()):
+            item = state.items.get(key)
+            if item is None or item.peer != peer.id or item.state != "leased":
+                continue
+            if lease.running:
+                self._attempts.crashed(item, place, known or why, now, known=known is not None)
+            else:
+                state.requeue(item)
+        self._answers.lost(peer, now)
+
+    def pulse(self, now: float) -> None:
+        """Each second: say that the broker lives; look who is silent and who hangs."""
+        for peer in list(self._state.peers.values()):
+            silent = now - peer.seen_at
+            if silent > self._state.settings.silence_seconds:
+                self.lose(peer, f"it was silent for {silent:.1f} s", now)
+            else:
+                self._state.send(peer.id, Pulse(self._state.epoch))
+                self._check_progress(peer, now)
+
+    def _audit(self, peer: Peer, held: set[str], now: float) -> None:
+        """What it does not list and should have by now was lost on the way."""
+        for key, lease in reversed(list(peer.leases.items())):
+            if key not in held and now - lease.sent_at > AUDIT_SECONDS:
+                self._state.counters["audited"] += 1
+                del peer.leases[key]
+                self._give_back(peer, key)
+
+    def _give_back(self, peer: Peer, key: str) -> None:
+        item = self._state.items.get(key)
+        if item is not None and item.peer == peer.id and item.state == "leased":
+            self._state.requeue(item)
+
+    def _adopt(self, peer: Peer, key: str, lease: int, stage: str, now: float) -> None:
+        """It holds this: from before a restart of the broker, or of its connection.
+
+        The lease counts against its credit in any case. Its work is taken for the page's own
+        unless another process has the page, or the page is settled: the first answer wins.
+        """
+        if stage == "answered":
+            peer.leases.pop(key, None)
+            self._answers.keep(peer, key)
+        else:
+            old = peer.leases.get(key)
+            peer.leases[key] = Lease(old.sent_at if old else now, stage == "running", now)
+        item = self._state.items.get(key)
+        if item is None:
+            if key.startswith("split:"):
+                return  # of another epoch: a new one begins from the store
+            item = self._adopted(peer, key)
+        elif item.is_split and item.lease != lease:
+            return  # of another epoch too: its cursor says nothing about what is here
+        elif stage == "answered":
+            if item.state == "verdict":
+                return
+        elif item.state not in {"queued", "suspect", "parked", "waiting"} or item.lease > lease:
+            return  # settled, out, or since then out to someone else
+        self._state.items.take_out(item)
+        if item.charged_to == (peer.hello.host, peer.hello.pid):
+            item.crashes, item.charged_to = item.crashes - 1, None  # it lives after all
+        item.peer, item.lease, item.sent_at = peer.id, lease, now
+        item.state = "answered" if stage == "answered" else "leased"
+
+    def _adopted(self, peer: Peer, key: str) -> Item:
+        job = parse_page_key(key)[0]
+        lane = self._state.book.lane(job)
+        item = Item(key=key, job=job, service=peer.hello.service, lane=lane, header={})
+        item.has_payload, item.state = False, "held"
+        self._state.items.add(item)
+        self._state.counters["adopted"] += 1
+        return item
+
+    def _check_progress(self, peer: Peer, now: float) -> None:
+        if len(peer.answered) >= MAX_UNCOMMITTED:
+            peer.progress_at = now  # it waits for collect, which is no fault of its own
+        if not peer.running or peer.kill_asked:
+            return
+        settings = self._state.settings
+        usual = peer.usual_seconds or 0.0
+        stood = now - peer.progress_at
+        if stood <= max(settings.hang_seconds, settings.hang_factor * usual):
+            return
+        peer.kill_asked = True
+        self._state.counters["hangs"] += 1
+        reason = f"no progress for {stood:.0f} s on {', '.join(sorted(peer.running))}"
+        self._hung[peer.hello.host, peer.hello.pid] = f"it hung ({reason}) and was ended"
+        self._dispatcher.offer(peer, now)
+        for other in self._state.peers.values():
+            if other.hello.role == "supervisor" or other is peer:
+                self._state.send(other.id, Kill(peer.hello.host, peer.hello.pid, reason))

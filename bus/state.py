@@ -1,0 +1,72 @@
+"""What the broker's parts share: peers, items, jobs, counters, and the commands so far."""
+
+from collections import Counter
+from typing import Any
+
+from bus.commands import Broadcast, Command, Send
+from bus.jobs import JobBook, Trials
+from bus.ledger import Ledger
+from bus.peers import Peer
+from bus.queues import Item
+from shared.messages import Message, Publish
+from shared.settings import Settings
+
+
+class BusState:
+    """The state of one broker epoch."""
+
+    def __init__(self, settings: Settings, epoch: str) -> None:
+        self.settings = settings
+        self.epoch = epoch
+        self.peers: dict[bytes, Peer] = {}
+        self.items = Ledger()
+        self.book = JobBook(self.items.pages_of)
+        self.counters: Counter[str] = Counter()
+        self.collector: bytes | None = None
+        self._out: list[Command] = []
+        self._sequence = 0
+
+    def send(
+        self, peer: bytes, message: Message, payload: tuple[Any, ...] = (), digest: int = 0
+    ) -> None:
+        """Say this to one peer."""
+        self._out.append(Send(peer, message, payload, digest))
+
+    def publish(self, message: Publish) -> None:
+        """Say this to everyone who watches."""
+        self._out.append(Broadcast(message))
+
+    def take_commands(self) -> list[Command]:
+        """All that was said since the last call."""
+        out, self._out = self._out, []
+        return out
+
+    def sequence(self) -> int:
+        """A growing number, so that heaps never compare items."""
+        self._sequence += 1
+        return self._sequence
+
+    def find_collector(self) -> None:
+        """Choose the collector anew: the newest, since a restarted one takes over."""
+        found = [peer for peer in self.peers.values() if peer.hello.role == "collect"]
+        self.collector = found[-1].id if found else None
+
+    def requeue(self, item: Item) -> None:
+        """Back to the head of its job; without its bytes it is read again from the store."""
+        self.items.take_out(item)
+        item.peer = None
+        if item.has_payload:
+            self.items.push(item, front=True)
+            self.counters["requeued"] += 1
+            return
+        self.items.remove(item)
+        job = self.book.get(item.job)
+        if job is not None:
+            job.trials[item.key] = Trials(item.attempts, item.refusals, item.crashes)
+            self.book.rescan(item.job)
+
+    def forget(self, item: Item, now: float) -> None:
+        """The item is settled."""
+        self.items.remove(item)
+        if not item.is_split:
+            self.book.left(item.job, now)

@@ -1,0 +1,209 @@
+"""Any order of submits, losses, restarts and answers: no page lost, no credit exceeded, no leak."""
+
+from typing import Any
+
+from exchange import ENGINE, Exchange
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from shared.messages import Closed, Committed, Kill, Result, Returned, Revoke, Task, page_key
+from shared.messages import Hello as HelloMessage
+
+PAGES = 3
+JOBS = ("j1", "j2", "j3")
+WORKERS = ("w01", "w02", "w03")
+CREDIT = 2
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Simulated workers, split and collect around one core; `settled` is the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+        self.settled: set[str] = set()
+        self.jobs: set[str] = set()
+        self.holds: dict[str, dict[str, Task]] = {}
+        self.open: dict[str, dict[str, Task]] = {}
+        self.results: list[Result] = []
+        self.new_broker()
+
+    def new_broker(self) -> None:
+        self.epoch += 1
+        self.bus = Exchange(
+            f"e{self.epoch}", page_attempts=2, crash_attempts=2, split_chunk_pages=2
+        )
+        self.results = []
+        self.splits: list[Task] = []
+        self.bus.hello("collect", role="collect")
+        self.bus.hello("split", role="split")
+        for worker in self.holds:
+            self.say_hello(worker)
+        for job in sorted(self.jobs):
+            self.bus.submit(job)
+        self.settle_messages()
+
+    def say_hello(self, worker: str) -> None:
+        held: list[Any] = [(k, t.lease, "running") for k, t in self.holds[worker].items()]
+        held += [(k, t.lease, "answered") for k, t in self.open[worker].items()]
+        pid = int(worker[1:])
+        message = HelloMessage(worker, "engine", ENGINE, "h", pid, CREDIT, tuple(held), "fake")
+        self.bus.say(worker, message)
+        for key, task in self.open[worker].items():
+            self.bus.say(worker, Result(key, task.lease, "done"))
+
+    def settle_messages(self) -> None:
+        """Everyone reads what was sent to them."""
+        for worker in list(self.holds):
+            messages, self.bus.told[worker] = self.bus.told[worker], []
+            for message in messages:
+                if isinstance(message, Task):
+                    assert self.bus.core.items.get(message.key) is not None
+                    if message.key not in self.open[worker]:
+                        self.holds[worker][message.key] = message
+                elif isinstance(message, Committed):
+                    for key in message.keys:
+                        self.open[worker].pop(key, None)
+                elif isinstance(message, Revoke):
+                    dropped = [k for k in message.keys if self.holds[worker].pop(k, None)]
+                    if dropped:
+                        self.bus.say(worker, Returned(tuple(dropped)))
+                assert not isinstance(message, Kill)
+        self.results += self.bus.of("collect", Result)
+        self.splits += self.bus.tasks("split")
+
+    @rule(job=st.sampled_from(JOBS))
+    def submit(self, job: str) -> None:
+        if not all(page_key(job, page, "fake") in self.settled for page in range(1, PAGES + 1)):
+            self.jobs.add(job)
+            self.bus.submit(job)
+
+    @rule()
+    def split(self) -> None:
+        if self.splits:
+            task = self.splits.pop(0)
+            page, limit = task.header["cursor"][0], task.header["limit"]
+            pages = [
+                number
+                for number in range(page + 1, PAGES + 1)
+                if page_key(task.job, number, "fake") not in self.settled
+            ]
+            for number in pages[:limit]:
+                self.bus.page(task.job, number)
+            last = pages[:limit][-1] if pages else page
+            self.bus.split_done(task, last, finished=len(pages) < limit)
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def arrive(self, worker: str) -> None:
+        if worker not in self.holds:
+            self.holds[worker], self.open[worker] = {}, {}
+        self.say_hello(worker)
+
+    @rule(worker=st.sampled_from(WORKERS), begin=st.booleans())
+    def crash(self, worker: str, *, begin: bool) -> None:
+        if worker in self.holds:
+            tasks = list(self.holds.pop(worker).values())
+            del self.open[worker]
+            if begin and tasks:
+                self.bus.start(worker, tasks[0])
+            self.bus.lose(worker)
+            self.bus.told[worker] = []
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def reconnect(self, worker: str) -> None:
+        if worker in self.holds:
+            self.bus.lose(worker)
+            self.bus.told[worker] = []
+            self.say_hello(worker)
+
+    @rule(worker=st.sampled_from(WORKERS), outcome=st.sampled_from(["done", "refused", "outside"]))
+    def answer(self, worker: str, outcome: str) -> None:
+        if self.holds.get(worker):
+            key = next(iter(self.holds[worker]))
+            task = self.holds[worker].pop(key)
+            self.bus.start(worker, task)
+            if outcome == "done":
+                self.open[worker][key] = task
+            self.bus.answer(worker, task, outcome)
+
+    @rule()
+    def commit(self) -> None:
+        self.results += self.bus.of("collect", Result)
+        keys = list(dict.fromkeys(result.key for result in self.results))
+        self.results = []
+        self.settled |= set(keys)
+        if keys:
+            self.bus.commit(*keys)
+        for job in sorted(self.jobs):
+            if all(page_key(job, page, "fake") in self.settled for page in range(1, PAGES + 1)):
+                self.jobs.discard(job)
+                self.bus.say("collect", Closed((job,)))
+
+    @rule()
+    def collector_restarts(self) -> None:
+        self.results = []
+        self.bus.told["collect"] = []
+        self.bus.lose("collect")
+        self.bus.hello("collect", role="collect")
+        for worker, answers in self.open.items():
+            for key, task in list(answers.items()):
+                self.bus.say(worker, Result(key, task.lease, "done"))
+
+    @rule()
+    def broker_restarts(self) -> None:
+        self.new_broker()
+
+    @rule(seconds=st.sampled_from([0.3, 1.0, 2.5]))
+    def time_passes(self, seconds: float) -> None:
+        self.beat()
+        self.bus.wait(seconds, ("collect", "split", *self.holds))
+
+    def beat(self) -> None:
+        for worker, held in self.holds.items():
+            self.bus.beat(worker, [*held, *self.open[worker]], [])
+
+    @invariant()
+    def credit_holds(self) -> None:
+        self.settle_messages()
+        for worker, held in self.holds.items():
+            assert len(held) <= CREDIT
+            assert len(self.bus.core.peers[worker.encode()].leases) <= CREDIT
+
+    @invariant()
+    def counts_agree(self) -> None:
+        ledger = self.bus.core.items
+        assert ledger.total_bytes == sum(item.size for item in ledger if item.payload)
+        for service, queue in ledger.queues.items():
+            waiting = [i for i in ledger if i.state == "queued" and i.service == service]
+            assert queue.pages == len(waiting)
+            assert queue.bytes == sum(item.size for item in waiting)
+
+    def teardown(self) -> None:
+        """From any state, honest work ends all jobs and leaves nothing behind."""
+        if not self.holds:
+            self.arrive(WORKERS[0])
+        for _ in range(200):
+            self.settle_messages()
+            while self.splits:
+                self.split()
+            for worker in list(self.holds):
+                while self.holds[worker]:
+                    self.answer(worker, "done")
+            self.commit()
+            self.settle_messages()
+            if not self.jobs and not self.results and not any(self.open.values()):
+                break
+            self.time_passes(1.0)
+        assert not self.jobs
+        self.settle_messages()
+        self.commit()
+        while self.splits:
+            self.split()
+        self.bus.wait(4.0, ("collect", "split", *self.holds))
+        self.beat()
+        self.bus.assert_empty()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
