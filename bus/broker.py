@@ -30,6 +30,8 @@ class Broker:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
         """Bind. Misconfigured when an address is taken or can be reached from other hosts."""
+        for address in (settings.bus, settings.bus_events):
+            check_private(address)  # before there is a socket that would have to be closed
         self._settings = settings
         self._started = time.monotonic()
         self.core = Core(settings, epoch=uuid.uuid4().hex)
@@ -43,7 +45,6 @@ class Broker:
         self._peer_of: dict[int, bytes] = {}
         self._descriptor_of: dict[bytes, int] = {}
         for socket, address in ((self._router, settings.bus), (self._events, settings.bus_events)):
-            check_private(address)
             try:
                 socket.bind(address)
             except zmq.ZMQError as error:
