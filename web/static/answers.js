@@ -1,0 +1,46 @@
+// Talks to the API, and tells the person what it said.
+
+export class Refusal extends Error {}
+
+export async function ask(method, path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Refusal("The server does not answer.");
+  }
+  if (response.status === 401) location.assign("/login");
+  const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (!response.ok) throw new Refusal(answer?.detail ?? `The server answered ${response.status}.`);
+  return answer;
+}
+
+const NOTICE_MILLISECONDS = 6000;
+
+export function tell(text, isBad = false) {
+  const notice = document.createElement("p");
+  notice.className = isBad ? "notice bad" : "notice";
+  notice.textContent = text;
+  document.querySelector("#notices").append(notice);
+  setTimeout(() => notice.remove(), NOTICE_MILLISECONDS);
+}
+
+// Runs now and then while somebody looks; never twice at a time.
+export function repeat(work, milliseconds) {
+  let timer;
+  const round = async () => {
+    let goOn = true;
+    if (!document.hidden) goOn = (await work().catch(() => true)) !== false;
+    if (goOn) timer = setTimeout(round, milliseconds);
+  };
+  timer = setTimeout(round, milliseconds);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    clearTimeout(timer);
+    round();
+  });
+}

@@ -1,0 +1,140 @@
+// One row of cells per engine, one cell per page. Changes are drawn once a frame.
+const MANY = 120; // cells from which they are small and without numbers
+const WORDS = { pending: "waiting", running: "being read", done: "read", failed: "failed", cancelled: "cancelled" };
+const FINAL = ["done", "failed", "cancelled"];
+
+export class Strips {
+  constructor(root, hint, onOpen) {
+    this.root = root;
+    this.hint = hint;
+    this.onOpen = onOpen;
+    this.cells = new Map();
+    this.changed = new Map();
+    for (const cell of root.querySelectorAll(".cell")) this.cells.set(this.key(cell.dataset.page, cell.parentElement.dataset.engine), cell);
+    this.measure();
+    root.addEventListener("click", (event) => this.clicked(event));
+    root.addEventListener("keydown", (event) => this.pressed(event));
+    for (const name of ["pointerover", "focusin"]) root.addEventListener(name, (event) => this.explain(event.target.closest(".cell")));
+    for (const name of ["pointerleave", "focusout"]) root.addEventListener(name, () => (hint.hidden = true));
+  }
+
+  key(page, engine) {
+    return `${page}:${engine}`;
+  }
+
+  first() {
+    const cell = this.root.querySelector(".cell");
+    return cell && { page: Number(cell.dataset.page), engine: cell.parentElement.dataset.engine };
+  }
+
+  measure() {
+    for (const strip of this.root.querySelectorAll(".strip")) strip.classList.toggle("many", strip.childElementCount > MANY);
+  }
+
+  fill(tasks) {
+    const strips = new Map();
+    for (const task of tasks) {
+      if (!this.cells.has(this.key(task.page, task.engine))) {
+        if (!strips.has(task.engine)) strips.set(task.engine, []);
+        strips.get(task.engine).push(this.makeCell(task));
+      }
+      this.update(task);
+    }
+    for (const [engine, cells] of strips) this.strip(engine).append(...cells);
+    this.measure();
+  }
+
+  strip(engine) {
+    const found = this.root.querySelector(`.strip[data-engine="${CSS.escape(engine)}"]`);
+    if (found) return found;
+    const row = document.createElement("div");
+    row.className = "strip-row";
+    const strip = document.createElement("div");
+    strip.className = "strip";
+    strip.setAttribute("role", "listbox");
+    strip.setAttribute("aria-orientation", "horizontal");
+    strip.setAttribute("aria-label", `Pages read by ${engine}`);
+    strip.dataset.engine = engine;
+    row.append(strip);
+    this.root.append(row);
+    return strip;
+  }
+
+  makeCell(task) {
+    const cell = document.createElement("a");
+    cell.className = "cell";
+    cell.setAttribute("role", "option");
+    cell.tabIndex = -1;
+    cell.href = `?page=${task.page}&engine=${encodeURIComponent(task.engine)}`;
+    cell.dataset.page = task.page;
+    cell.dataset.state = "pending";
+    cell.textContent = task.page;
+    this.cells.set(this.key(task.page, task.engine), cell);
+    return cell;
+  }
+
+  update(task) {
+    if (!this.changed.size) requestAnimationFrame(() => this.draw());
+    this.changed.set(this.key(task.page, task.engine), task);
+  }
+
+  draw() {
+    for (const [key, task] of this.changed) {
+      const cell = this.cells.get(key);
+      if (!cell || (FINAL.includes(cell.dataset.state) && !FINAL.includes(task.state))) continue;
+      cell.dataset.state = task.state;
+      cell.setAttribute("aria-label", `Page ${task.page}, ${WORDS[task.state]}`);
+      if (task.reason) cell.dataset.reason = task.reason;
+      if (task.reused_from) cell.dataset.reused = "";
+    }
+    this.changed.clear();
+  }
+
+  select(page, engine) {
+    for (const cell of this.root.querySelectorAll('[aria-selected="true"]')) {
+      cell.removeAttribute("aria-selected");
+      cell.tabIndex = -1;
+    }
+    const cell = this.cells.get(this.key(page, engine)) ?? this.root.querySelector(".cell");
+    if (!cell) return;
+    cell.setAttribute("aria-selected", "true");
+    cell.tabIndex = 0;
+    cell.scrollIntoView({ block: "nearest" });
+  }
+
+  choose(cell) {
+    const engine = cell.parentElement.dataset.engine;
+    this.select(Number(cell.dataset.page), engine);
+    this.onOpen(Number(cell.dataset.page), engine);
+  }
+
+  clicked(event) {
+    const cell = event.target.closest(".cell");
+    if (!cell || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.choose(cell);
+  }
+
+  pressed(event) {
+    const cell = event.target.closest(".cell");
+    if (!cell) return;
+    const cells = [...cell.parentElement.children];
+    const at = cells.indexOf(cell);
+    const row = cells.findIndex((other, index) => index && other.offsetTop > cells[0].offsetTop);
+    const across = row < 0 ? cells.length : row;
+    const steps = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, Home: 0, End: cells.length - 1 };
+    const target = event.key === "Enter" || event.key === " " ? cell : cells[steps[event.key]];
+    if (!(event.key in steps) && target !== cell) return;
+    event.preventDefault();
+    if (!target) return;
+    target.focus();
+    this.choose(target);
+  }
+
+  explain(cell) {
+    if (!cell) return;
+    const reason = cell.dataset.reason ? `: ${cell.dataset.reason}` : "";
+    this.hint.textContent = `Page ${cell.dataset.page} is ${WORDS[cell.dataset.state]}${reason}`;
+    this.hint.hidden = false;
+  }
+}
