@@ -44,6 +44,7 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 RESEND_SECONDS = 2.0  # a commit takes milliseconds; later than this something was lost
+BEGIN_SECONDS = 0.25  # sending takes microseconds; longer means that nobody reads
 MAX_UNCOMMITTED = 64  # answers kept before the working thread has to wait
 KILLED_EXIT_CODE = 70  # EX_SOFTWARE: the broker called this process hung
 
@@ -147,10 +148,17 @@ class Worker:
             return self._changed.wait_for(lambda: self._draining, timeout_seconds)
 
     def begin(self, task: Task) -> None:
-        """This one runs now; from here on a crash is charged to it."""
+        """This one runs now; from here on a crash is charged to it.
+
+        Returns when the message, and the answers before it, have left for the broker: a page that
+        kills this process at once must not have an earlier one charged. While the broker is away
+        the work goes on without that.
+        """
         with self._changed:
             self._begun.add(task.key)
         self._send(encode(Started(task.key, task.lease)))
+        with self._changed:
+            self._changed.wait_for(lambda: not self._outbox, BEGIN_SECONDS)
 
     def finish(
         self,
@@ -239,6 +247,8 @@ class Worker:
             except zmq.Again:
                 return False
             self._outbox.popleft()
+        with self._changed:
+            self._changed.notify_all()
         return True
 
     def _drain_socket(self) -> None:
