@@ -17,60 +17,62 @@ bp = Blueprint("results", url_prefix="/api/v1/jobs/<job_id:str>")
 
 
 class _Format(NamedTuple):
+    word: str
     media_type: str
-    download: bool
 
 
-_FORMATS = {
-    "md": _Format("text/markdown; charset=utf-8", download=False),
-    "json": _Format("application/json", download=False),
-    "html": _Format("text/html; charset=utf-8", download=False),
-    "txt": _Format("text/plain; charset=utf-8", download=False),
-}
 _ZIP = "zip"
-FORMATS = (*_FORMATS, _ZIP)
+_FORMATS = {
+    "md": _Format("Markdown", "text/markdown; charset=utf-8"),
+    "json": _Format("JSON with all blocks", "application/json"),
+    "html": _Format("HTML", "text/html; charset=utf-8"),
+    "txt": _Format("plain text", "text/plain; charset=utf-8"),
+    _ZIP: _Format("all formats and the figures", "application/zip"),
+}
 
 
-@bp.get("/result.<extension:str>")
-@describes(
-    Operation(
-        "Get the whole result",
-        "results",
-        (
-            *(
-                Answer("The document.", media_type=form.media_type.partition(";")[0])
-                for form in _FORMATS.values()
+def _add_route(extension: str, form: _Format) -> None:
+    """One route for each format: Sanic takes no parameter inside a path segment."""
+
+    @bp.get(f"/result.{extension}", name=f"result_{extension}")
+    @describes(
+        Operation(
+            f"Get the whole result as {form.word}",
+            "results",
+            (Answer("The result.", media_type=form.media_type.partition(";")[0]),),
+            parameters=(
+                ()
+                if extension == _ZIP
+                else (Parameter("download", "1: as a file with the document's name."),)
             ),
-            Answer("All formats and the figures.", media_type="application/zip"),
-        ),
-        parameters=(Parameter("download", "1: as a file with the document's name."),),
-        errors={**JOB_ERRORS, 409: "The job has not ended, or ended without a result."},
+            errors={**JOB_ERRORS, 409: "The job has not ended, or ended without a result."},
+        )
     )
-)
-async def result(request: Req, job_id: str, extension: str) -> HTTPResponse | None:
+    async def result(request: Req, job_id: str) -> HTTPResponse | None:
+        front = front_of(request)
+        job = await front.threads.run(front.store.job, job_id)
+        _require_result(job)
+        as_file = {"Content-Disposition": download_name(job.document.name, extension)}
+        if extension == _ZIP:
+            return await _send_zip(request, job, as_file)
+        if extension not in job.artifacts:
+            raise NotFound(f"The job has no {extension} result.", code="unknown_format")
+        headers = {"Content-Security-Policy": DOCUMENT_SECURITY}
+        if request.args.get("download"):
+            headers |= as_file
+        return await send_blob(request, job.artifacts[extension], form.media_type, headers=headers)
+
+
+for _extension, _form in _FORMATS.items():
+    _add_route(_extension, _form)
+
+
+async def _send_zip(request: Req, job: Job, headers: dict[str, str]) -> None:
     front = front_of(request)
-    if extension not in FORMATS:
-        raise NotFound(
-            f"Results come as {', '.join(FORMATS)}.", code="unknown_format", param="extension"
-        )
-    job = await front.threads.run(front.store.job, job_id)
-    _require_result(job)
-    as_file = {"Content-Disposition": download_name(job.document.name, extension)}
-    if extension == _ZIP:
-        response = await request.respond(content_type="application/zip", headers=as_file)
-        async for part in front.threads.stream(zip_result(front.store, job)):
-            await response.send(part)
-        await response.eof()
-        return None
-    if extension not in job.artifacts:
-        raise NotFound(
-            f"The job has no {extension} result.", code="unknown_format", param="extension"
-        )
-    headers = {"Content-Security-Policy": DOCUMENT_SECURITY}
-    if request.args.get("download"):
-        headers |= as_file
-    form = _FORMATS[extension]
-    return await send_blob(request, job.artifacts[extension], form.media_type, headers=headers)
+    response = await request.respond(content_type="application/zip", headers=headers)
+    async for part in front.threads.stream(zip_result(front.store, job)):
+        await response.send(part)
+    await response.eof()
 
 
 def _require_result(job: Job) -> None:

@@ -150,7 +150,9 @@ async def test_an_upload_that_breaks_off_leaves_nothing(settings: Settings, clie
 
 
 async def test_a_refusal_is_read_by_a_client_that_still_sends(settings: Settings):
-    async with serving(dataclasses.replace(settings, max_file_bytes=100_000, max_files=300)) as client:
+    async with serving(
+        dataclasses.replace(settings, max_file_bytes=99_000, max_files=400)
+    ) as client:
         big = ("file", ("big.pdf", b"%PDF-" + b"0" * 30_000_000))
         response = await client.post("/api/v1/jobs", files=[big])
         assert response.json()["error"]["code"] == "file_too_large"
