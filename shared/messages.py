@@ -123,7 +123,8 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Committed:
     """Collect to broker to worker: these are safe, forget them. The broker says it too for
-    answers that need no commit (it will try the page again)."""
+    answers that need no commit (it will try the page again).
+    """
 
     KIND: ClassVar[int] = 10
     keys: tuple[str, ...]
@@ -143,7 +144,8 @@ class PageReady:
 @dataclass(frozen=True, slots=True)
 class SplitDone:
     """Split to broker: this chunk is out. `cursor` is (page, engine) of the last one, `finished`
-    when no pages are left behind it."""
+    when no pages are left behind it.
+    """
 
     KIND: ClassVar[int] = 12
     key: str

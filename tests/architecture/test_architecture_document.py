@@ -1,0 +1,33 @@
+"""ARCHITECTURE.md names what the code has."""
+
+import re
+from dataclasses import is_dataclass
+from pathlib import Path
+
+from shared import messages
+
+TEXT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_messages_is_the_code():
+    kinds = {name for name, kind in vars(messages).items() if is_dataclass(kind)}
+    table = TEXT.split("## Messages")[1].split("##")[0]
+    rows = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert rows == kinds
+
+
+def test_no_two_messages_share_a_number():
+    kinds = [kind.KIND for kind in vars(messages).values() if is_dataclass(kind)]
+    assert len(kinds) == len(set(kinds))
+
+
+def test_every_package_has_its_row():
+    table = TEXT.split("## Folders")[1].split("##")[0]
+    rows = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert rows == {"deploy", "web", "stages", "bus", "engines", "store", "shared"}
+
+
+def test_every_file_that_it_names_exists():
+    root = Path(__file__).parents[2]
+    for name in set(re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", TEXT)):
+        assert (root / name).is_file(), name
