@@ -17,7 +17,7 @@ from shared.errors import NotFound, ProtocolError, QuireError
 from shared.messages import Closed, Committed, Result, Submit, parse_page_key
 from shared.page_codec import from_frames
 from shared.records import Failure, PageResult, Settled
-from shared.render import page_markdown, page_text
+from shared.render import image_extension, page_markdown, page_text
 from shared.settings import Settings
 from shared.states import JobState, PageState
 from stages.merge import write_artifacts
@@ -104,12 +104,17 @@ class Collector:
         job, page, engine = parse_page_key(message.key)
         if output.images:  # on disk before the row that names them
             self._store.blobs.put_many(list(output.images.values()))
+
+        def image_url(sha256: str) -> str:
+            extension = image_extension(output.images.get(sha256, b"")[:16])
+            return f"images/{sha256}.{extension}"
+
         return PageResult(
             job=job,
             page=page,
             engine=engine,
             blocks=output.blocks,
-            markdown=page_markdown(output.blocks),
+            markdown=page_markdown(output.blocks, image_url=image_url),
             text=page_text(output.blocks),
             raw=output.raw,
             raw_media_type=output.raw_media_type,

@@ -54,7 +54,8 @@ def _add_route(extension: str, form: _Format) -> None:
         _require_result(job)
         as_file = {"Content-Disposition": download_name(job.document.name, extension)}
         if extension == _ZIP:
-            return await _send_zip(request, job, as_file)
+            await _send_zip(request, job, as_file)
+            return None
         if extension not in job.artifacts:
             raise NotFound(f"The job has no {extension} result.", code="unknown_format")
         headers = {"Content-Security-Policy": DOCUMENT_SECURITY}
