@@ -117,7 +117,7 @@ async def test_what_is_not_there_is_404(client: httpx.AsyncClient, store: Store)
         ("/api/v1/jobs/nope/pages", "job_not_found"),
         ("/api/v1/jobs/nope/events", "job_not_found"),
         ("/api/v1/jobs/nope/result.md", "job_not_found"),
-        (f"/api/v1/jobs/{job.id}/pages/1", "page_not_found"),
+        (f"/api/v1/jobs/{job.id}/pages/1", "page_not_ready"),
         (f"/api/v1/jobs/{job.id}/pages/1/image", "image_not_found"),
         ("/api/v1/nope", "not_found"),
         ("/health/tesseract", "unknown_engine"),

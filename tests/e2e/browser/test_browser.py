@@ -1,0 +1,154 @@
+"""What a person does: drop a document, watch it being read, find it again tomorrow."""
+
+from pathlib import Path
+
+import httpx
+import pymupdf
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def make_pdf(path: Path, pages: int, words: str) -> Path:
+    with pymupdf.open() as document:
+        for number in range(1, pages + 1):
+            sheet = document.new_page()
+            sheet.insert_text((72, 90), f"Chapter {number}", fontsize=24)
+            body = f"{words} stands on page {number}. " * 12
+            sheet.insert_textbox((72, 120, 520, 500), body, fontsize=11)
+        document.save(path)
+    return path
+
+
+def upload(page: Page, system: System, document: Path, **fields: str) -> str:
+    page.goto(system.url)
+    for name, value in fields.items():
+        page.locator(f"[name={name}]").fill(value)
+    page.locator("#file").set_input_files(document)
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2].partition("?")[0]
+
+
+def wait_until_done(page: Page) -> None:
+    expect(page.locator("#job[data-state=done]")).to_be_attached()
+    expect(page.get_by_role("link", name="Markdown")).to_be_visible()
+
+
+def test_upload_watch_read_restart_find(page: Page, system: System, tmp_path: Path):
+    document = make_pdf(tmp_path / "Annual report.pdf", 4, "Zanzibar")
+    job = upload(page, system, document)
+    expect(page.locator(".cell")).to_have_count(4)
+    expect(page.locator(".rendered")).to_contain_text("Zanzibar stands on page 1")
+    wait_until_done(page)
+    expect(page.locator(".cell[data-state=done]")).to_have_count(4)
+
+    page.locator(".cell[data-page='3']").click()
+    expect(page.locator(".rendered")).to_contain_text("Zanzibar stands on page 3")
+    assert "page=3" in page.url
+    page.get_by_role("tab", name="Markdown").click()
+    expect(page.locator("#markdown-text")).to_contain_text("Chapter 3")
+    page.locator(".cell[data-page='3']").press("ArrowRight")
+    expect(page.locator("#markdown-text")).to_contain_text("Chapter 4")
+    image = page.locator(".picture img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    page.go_back()
+    expect(page.locator(".sheet-head")).to_contain_text("Page 3")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Markdown").click()
+    assert download.value.suggested_filename == "Annual report.md"
+    assert "Zanzibar" in Path(download.value.path()).read_text()
+
+    system.stop()
+    system.start()
+    page.goto(f"{system.url}/jobs")
+    page.get_by_role("searchbox").fill("zanzibar chapter")
+    page.keyboard.press("Enter")
+    page.locator(".hits a", has_text="page 2").click()
+    expect(page.locator(".rendered")).to_contain_text("Zanzibar stands on page 2")
+    assert job in page.url
+
+
+def test_a_dropped_file_is_sent(page: Page, system: System, tmp_path: Path):
+    document = make_pdf(tmp_path / "dropped.pdf", 1, "Timbuktu")
+    page.goto(system.url)
+    transfer = page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            const file = new File([new Uint8Array(bytes)], "dropped.pdf");
+            transfer.items.add(file);
+            return transfer;
+        }""",
+        list(document.read_bytes()),
+    )
+    page.dispatch_event("main", "dragenter", {"dataTransfer": transfer})
+    expect(page.locator("#veil")).to_be_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    page.wait_for_url("**/jobs/*")
+    expect(page.locator(".rendered")).to_contain_text("Timbuktu")
+
+
+def test_pages_are_chosen_run_again_and_deleted(page: Page, system: System, tmp_path: Path):
+    document = make_pdf(tmp_path / "chosen.pdf", 5, "Samarkand")
+    first = upload(page, system, document, pages="2,4-5")
+    wait_until_done(page)
+    expect(page.locator(".cell")).to_have_text(["2", "4", "5"])
+
+    page.get_by_role("button", name="Run again").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("[name=pages]").fill("4")
+    dialog.locator("[name=engine]").select_option("pymupdf")
+    dialog.locator("[name=reuse]").check()
+    dialog.get_by_role("button", name="Run").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and first not in url)
+    wait_until_done(page)
+    expect(page.locator(".cell")).to_have_text(["4"])
+    expect(page.get_by_role("link", name="run again from an earlier job")).to_be_visible()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/jobs")
+    expect(page.locator(".job-name", has_text="chosen.pdf")).to_have_count(1)
+
+
+def test_a_refusal_is_said_in_a_sentence(page: Page, system: System, tmp_path: Path):
+    bad = tmp_path / "notes.pdf"
+    bad.write_text("These are notes, and no PDF.")
+    page.goto(system.url)
+    page.locator("#file").set_input_files([bad])
+    row = page.locator("#uploads li")
+    expect(row).to_contain_text("none of the types that can be read")
+    with httpx.Client(base_url=system.url, trust_env=False) as client:
+        names = [job["document"]["name"] for job in client.get("/api/v1/jobs").json()["jobs"]]
+    assert "notes.pdf" not in names
+
+
+def test_a_long_job_is_cancelled(page: Page, system: System, tmp_path: Path):
+    upload(page, system, make_pdf(tmp_path / "long.pdf", 300, "Xanadu"))
+    expect(page.locator(".cell[data-state=done]").first).to_be_attached()
+    expect(page.locator(".strip.many")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#job[data-state=cancelled]")).to_be_attached()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    assert page.locator(".cell[data-state=cancelled]").count() > 100
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(page: Page, system: System, width: int):
+    page.set_viewport_size({"width": width, "height": 844})
+    with httpx.Client(base_url=system.url, trust_env=False) as client:
+        job = client.get("/api/v1/jobs").json()["jobs"][-1]["id"]
+    for path in ("/", "/jobs", f"/jobs/{job}", "/system", "/docs"):
+        page.goto(system.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll("button, a[href], input, select")].filter(
+                (e) => !(e.textContent.trim() || e.querySelector("img[alt]") || e.labels?.length || e.getAttribute("aria-label"))
+            ).map((e) => e.outerHTML)"""
+        )
+        assert unnamed == [], path
