@@ -1,35 +1,21 @@
 """PyMuPDF's layout model: regions with classes, in reading order, with their lines of text."""
 
-from dataclasses import dataclass
+import re
 from typing import Any
 
-from engines.frame import Box
+from engines.grids import key_values, split_rows
 from engines.rapid.runtime import open_session
+from engines.reading_order import Item
+from engines.region_order import in_reading_order
+from engines.regions import Line, Region
 from engines.tables import rows_html
 
 _KEEP_OCR = 2  # pymupdf4llm's OCRMode.SELECT_KEEP_OLD: text that is there is never read again
 _NEVER = 0
+_CAPTION = re.compile(r"(?:Figure|Fig\.|Table|Listing|Algorithm|Abb\.|Tabelle)\s*\d+\s*[.:]")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of text; `box` and `size` (of the font) in points of the page that was laid out."""
-
-    box: Box
-    text: str
-    size: float
-    bold: bool = False
-    mono: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A part of the page: PyMuPDF's class, its box in points, lines, and HTML of a table."""
-
-    kind: str
-    box: Box
-    lines: tuple[Line, ...] = ()
-    table: str = ""
+_CELL_GAP = 1.5  # of the letters' size: a wider gap within a line divides cells
 
 
 def load_layout(threads: int) -> None:
@@ -66,21 +52,44 @@ def lay_out(document: Any, *, ocr: bool, tables: bool) -> list[Region]:
         force_text=True,
         render_html_tables=tables and not ocr,
     )
-    return [_region(box) for box in parsed.pages[0].boxes]
+    regions = [_region(box, key_value_tables=tables and not ocr) for box in parsed.pages[0].boxes]
+    return regions if ocr else in_reading_order(regions)
 
 
 def _never_called(*_: Any, **__: Any) -> None:
     """PyMuPDF wants an OCR function before it keeps OCR text; it must not run one."""
 
 
-def _region(box: Any) -> Region:
-    table = ""
-    if box.boxclass == "table" and box.table:
-        table = box.table.get("html") or rows_html(box.table.get("extract") or ())
+def _region(box: Any, *, key_value_tables: bool) -> Region:
+    table, kind = "", box.boxclass
+    if kind == "table" and box.table:
+        table = split_rows(box.table.get("html") or "") or rows_html(box.table.get("extract") or ())
+    elif kind == "text" and key_value_tables:
+        table = key_values([_pieces(each) for each in box.textlines or ()])
+        kind = "table" if table else kind
     lines = tuple(
         line for line in (_line(each) for each in box.textlines or ()) if line.text.strip()
     )
-    return Region(box.boxclass, (box.x0, box.y0, box.x1, box.y1), lines, table)
+    if kind == "section-header" and lines and _CAPTION.match(lines[0].text):
+        kind = "caption"
+    return Region(kind, (box.x0, box.y0, box.x1, box.y1), lines, table)
+
+
+def _pieces(each: dict[str, Any]) -> list[Item]:
+    """The parts of a line between its wide gaps."""
+    pieces: list[Item] = []
+    for span in each["spans"]:
+        if not span["text"].strip():
+            continue
+        x0, y0, x1, y1 = (float(value) for value in span["bbox"])
+        text = span["text"].strip()
+        last = pieces[-1] if pieces else None
+        if last and x0 - last.x1 <= _CELL_GAP * span["size"]:
+            joined = f"{last.text} {text}" if x0 > last.x1 else last.text + text
+            pieces[-1] = Item(last.x0, min(last.y0, y0), x1, max(last.y1, y1), joined)
+        else:
+            pieces.append(Item(x0, y0, x1, y1, text))
+    return pieces
 
 
 def _line(each: dict[str, Any]) -> Line:

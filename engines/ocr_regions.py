@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from statistics import fmean, median
 
 from engines.frame import Box
-from engines.layout import Line, Region
 from engines.paragraphs import split_paragraphs
 from engines.reading_order import Group, Item, order_items
+from engines.regions import Line, Region
 from engines.tables import table_of
 
 _NAMED = frozenset({"title", "section-header", "caption", "footnote", "list-item", "formula"})

@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.deskew import find_skew
 from engines.frame import Frame, straighten, turn
-from engines.layout import Line, Region, lay_out, load_layout
+from engines.layout import lay_out, load_layout
 from engines.ocr_page import make_page
 from engines.ocr_regions import regions_of
 from engines.orientation import find_turn, runs_sideways, vote
@@ -18,6 +18,7 @@ from engines.pdf_page import DPI, open_page, render, turn_of_text
 from engines.rapid.detector import Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.raw_page import RawLine, RawRegion, dump_page, parse_page
+from engines.regions import Line, Region
 from engines.text_layer import describe, why_unsound
 from shared.blocks import PageOutput
 from shared.errors import PageFailed

@@ -27,9 +27,11 @@ _TYPES = {
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.IGNORECASE
 )
-_SPECIAL = re.compile(r"([\\`*\[\]])|(?<!\w)(_)|(_)(?!\w)")
+# A bracket needs no escape save before what makes it a link or a note; and many programs show
+# what stands between \\[ and \\] as a formula.
+_SPECIAL = re.compile(r"([\\`*]|\](?=[(:]))|(?<!\w)(_)|(_)(?!\w)")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
-_LEADING = re.compile(r"(#{1,6}\s|[+\-*>]\s|\d{1,9}[.)]\s|={3,}|-{3,}|~{3,})")
+_LEADING = re.compile(r"(#{1,6}\s|[+\-*>]\s|\[[ xX]\]\s|\d{1,9}[.)]\s|={3,}|-{3,}|~{3,})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,10 @@ def _gutter(
     return best[1] if best else []
 
 
+def _length(gap: tuple[float, float]) -> float:
+    return gap[1] - gap[0]
+
+
 def _divided_band(items: list[Item], line: float) -> list[list[Item]]:
     """The tallest stretch between two row gaps that a column gap divides."""
     found = gaps(map(_core, items), max(0.1 * line, 1e-6))
@@ -245,5 +249,13 @@ def _divided_band(items: list[Item], line: float) -> list[list[Item]]:
     size, first, last = best
     if size < 4:
         return []
+    # A heading beside nothing, nearer to what lies under the columns, belongs to that.
+    while (
+        first < last < count - 1
+        and len(bands[last]) == 1
+        and _length(found[last]) < 0.7 * _length(found[last - 1])
+        and _length(found[last - 1]) > 0.5 * line
+    ):
+        last -= 1
     stretches = (bands[:first], bands[first : last + 1], bands[last + 1 :])
     return [[item for band in stretch for item in band] for stretch in stretches]

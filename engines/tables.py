@@ -6,6 +6,8 @@ from statistics import median
 
 from engines.reading_order import Item, gaps, rows_of
 
+Cells = dict[int, tuple[int, list[str]]]  # by first column: the last column, and the texts
+
 
 def table_of(items: Sequence[Item]) -> str:
     """An HTML table of the items; columns are divided where no narrow item stands."""
@@ -20,7 +22,8 @@ def table_of(items: Sequence[Item]) -> str:
         (start + end) / 2
         for start, end in gaps(((i.x0, i.x1) for i in narrow), max(0.35 * line, 1e-6))
     ]
-    return f"<table>{''.join(_row(row, edges, line) for row in rows)}</table>"
+    cells = _with_continuations([_cells(row, edges, line) for row in rows])
+    return f"<table>{''.join(_row(row, len(edges)) for row in cells)}</table>"
 
 
 def rows_html(rows: Sequence[Sequence[str | None]]) -> str:
@@ -40,15 +43,32 @@ def _spans(item: Item, rows: list[list[Item]]) -> bool:
     return covering >= min(2, len(rows) - 1)
 
 
-def _row(row: list[Item], edges: list[float], line: float) -> str:
-    cells: dict[int, tuple[int, list[str]]] = {}
+def _cells(row: list[Item], edges: list[float], line: float) -> Cells:
+    cells: Cells = {}
     for item in row:
         first = sum(item.x0 + 0.3 * line > edge for edge in edges)
         last = max(first, sum(item.x1 - 0.3 * line > edge for edge in edges))
         known, texts = cells.get(first, (first, []))
         cells[first] = max(known, last), [*texts, item.text]
+    return cells
+
+
+def _with_continuations(rows: list[Cells]) -> list[Cells]:
+    """Rows of words in one cell alone, not the first, go on with that cell of the row above."""
+    kept: list[Cells] = []
+    for row in rows:
+        ((column, (last, texts)),) = row.items() if len(row) == 1 else ((0, (0, [""])),)
+        above = kept[-1].get(column) if kept and column else None
+        if above and len(kept[-1]) > 1 and any(c.isalpha() for c in "".join(texts)):
+            kept[-1][column] = max(above[0], last), [*above[1], *texts]
+        else:
+            kept.append(row)
+    return kept
+
+
+def _row(cells: Cells, most: int) -> str:
     html, column = "", 0
-    while column <= len(edges):
+    while column <= most:
         last, texts = cells.get(column, (column, []))
         html += _cell(" ".join(texts), span=last - column + 1)
         column = last + 1
