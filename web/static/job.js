@@ -39,6 +39,17 @@ function showJob(job) {
   document.querySelector("#progress").textContent = parts.join(", ");
 }
 
+// The end changes the buttons above; whoever reads a page below is not disturbed.
+async function finish() {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!response?.ok || !strips.first()) {
+    location.reload();
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  document.querySelector("#job-top").replaceWith(fresh.querySelector("#job-top"));
+}
+
 if (!FINAL.includes(article.dataset.state)) {
   follow(api, {
     snapshot({ job, pages }) {
@@ -50,7 +61,7 @@ if (!FINAL.includes(article.dataset.state)) {
         strips.select(page, engine);
         reading.open(page, engine, false);
       } else reading.refresh(pages);
-      if (FINAL.includes(job.state)) location.reload();
+      if (FINAL.includes(job.state)) finish();
     },
     page(task) {
       strips.update(task);
@@ -69,13 +80,17 @@ async function attempt(work) {
   }
 }
 
-document.querySelector("#cancel")?.addEventListener("click", (event) => {
-  event.target.disabled = true;
-  attempt(() => ask("POST", `${api}/cancel`));
+const deletion = document.querySelector("#delete-dialog");
+const again = document.querySelector("#again-dialog");
+article.addEventListener("click", ({ target }) => {
+  if (target.id === "delete") deletion.showModal();
+  else if (target.id === "again") again.showModal();
+  else if (target.id === "cancel") {
+    target.disabled = true;
+    attempt(() => ask("POST", `${api}/cancel`));
+  }
 });
 
-const deletion = document.querySelector("#delete-dialog");
-document.querySelector("#delete")?.addEventListener("click", () => deletion.showModal());
 deletion.addEventListener("close", () => {
   if (deletion.returnValue !== "yes") return;
   deletion.returnValue = "";
@@ -85,9 +100,7 @@ deletion.addEventListener("close", () => {
   });
 });
 
-const again = document.querySelector("#again-dialog");
 const form = document.querySelector("#again-form");
-document.querySelector("#again").addEventListener("click", () => again.showModal());
 form.addEventListener("change", () => {
   form.elements.engine.disabled = form.elements.from.value === "postprocess";
 });

@@ -15,7 +15,7 @@ export class Strips {
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
     for (const name of ["pointerover", "focusin"]) root.addEventListener(name, (event) => this.explain(event.target.closest(".cell")));
-    for (const name of ["pointerleave", "focusout"]) root.addEventListener(name, () => (hint.hidden = true));
+    for (const name of ["pointerleave", "focusout"]) root.addEventListener(name, () => (hint.textContent = ""));
   }
 
   key(page, engine) {
@@ -83,7 +83,7 @@ export class Strips {
       const cell = this.cells.get(key);
       if (!cell || (FINAL.includes(cell.dataset.state) && !FINAL.includes(task.state))) continue;
       cell.dataset.state = task.state;
-      cell.setAttribute("aria-label", `Page ${task.page}, ${WORDS[task.state]}`);
+      cell.setAttribute("aria-label", `Page ${task.page}, ${WORDS[task.state]}${task.reason ? `: ${task.reason}` : ""}`);
       if (task.reason) cell.dataset.reason = task.reason;
       if (task.reused_from) cell.dataset.reused = "";
     }
@@ -135,6 +135,5 @@ export class Strips {
     if (!cell) return;
     const reason = cell.dataset.reason ? `: ${cell.dataset.reason}` : "";
     this.hint.textContent = `Page ${cell.dataset.page} is ${WORDS[cell.dataset.state]}${reason}`;
-    this.hint.hidden = false;
   }
 }

@@ -36,6 +36,7 @@ def install_templates(app: App) -> None:
         "clock": clock_text,
         "number": "{:,}".format,
         "hits": marked_hits,
+        "ticks": code_in_ticks,
     }
     environment.globals["asset"] = asset
     environment.globals["version"] = installed_version()
@@ -75,6 +76,13 @@ def marked_hits(snippet: str) -> Markup:
     return Markup(  # noqa: S704  escaped one line above
         text.replace(_HIT_BEGIN, "<mark>").replace(_HIT_END, "</mark>")
     )
+
+
+def code_in_ticks(text: str) -> Markup:
+    """A description with what stands in backticks as <code>."""
+    parts = str(escape(text)).split("`")
+    marked = [f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts)]
+    return Markup("".join(marked))  # noqa: S704  escaped above
 
 
 def size_text(count: float) -> str:

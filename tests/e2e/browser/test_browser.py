@@ -148,7 +148,8 @@ def test_nothing_is_wider_than_the_window(page: Page, system: System, width: int
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         unnamed = page.evaluate(
             """() => [...document.querySelectorAll("button, a[href], input, select")].filter(
-                (e) => !(e.textContent.trim() || e.querySelector("img[alt]") || e.labels?.length || e.getAttribute("aria-label"))
+                (e) => !(e.textContent.trim() || e.labels?.length
+                    || e.querySelector("img[alt]") || e.getAttribute("aria-label"))
             ).map((e) => e.outerHTML)"""
         )
         assert unnamed == [], path
