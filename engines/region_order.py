@@ -39,16 +39,16 @@ def returns(boxes: Sequence[Box]) -> bool:
     What ends them is a box over both columns, between the parts of the one that was left, or an
     empty band below all that was read until then.
     """
-    lowest = float("-inf")
+    start, lowest = 0, float("-inf")
     for last, third in enumerate(boxes):
-        ends, lowest = third[1] - lowest >= _BAND, max(lowest, third[3])
-        if ends:
-            continue
-        for middle in range(last):
+        if third[1] - lowest >= _BAND:
+            start = last
+        lowest = max(lowest, third[3])
+        for middle in range(start, last):
             second = boxes[middle]
             if not _beside(second, third):
                 continue
-            for first in boxes[:middle]:
+            for first in boxes[start:middle]:
                 if (
                     _above(first, third)
                     and _beside(first, second)
