@@ -16,7 +16,7 @@ HEIGHT = 48  # of the lines that the model was trained on, in pixels
 # Widths are rounded up to these. OpenVINO compiles each shape anew (about 100 ms) and keeps it:
 # few shapes keep both time and memory low, but padding costs as much as text: with the fewer,
 # wider steps of before it was a fifth of all pixels. Lines over 85 times their height are squeezed.
-BUCKETS = (
+BUCKETS: tuple[int, ...] = (
     *range(64, 640, 32),
     *range(640, 1280, 64),
     *range(1280, 2048, 128),

@@ -116,7 +116,6 @@ class OpenVinoRuntime:
 
     def recognize(self, batches: Iterator[tuple[Floats, Any]], done: Callable[..., None]) -> None:
         """Run the batches on all streams; `done` comes from OpenVINO's threads."""
-
         columns = self._columns
 
         def finished(request: Any, tag: Any) -> None:
