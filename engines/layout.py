@@ -15,6 +15,9 @@ _NEVER = 0
 _CAPTION = re.compile(r"(?:Figure|Fig\.|Table|Listing|Algorithm|Abb\.|Tabelle)\s*\d+\s*[.:]")
 
 
+# MuPDF takes the ligature of lam and alef apart from left to right. Where the alef has a sign, the
+# wrong order is no Arabic, so it can be told.
+_LAM_ALEF = re.compile("\u0627([\u0622\u0623\u0625])\u0644")
 _CELL_GAP = 1.5  # of the letters' size: a wider gap within a line divides cells
 
 
@@ -106,7 +109,7 @@ def _line(each: dict[str, Any]) -> Line:
     x0, y0, x1, y1 = (float(value) for value in each["bbox"])
     return Line(
         (x0, y0, x1, y1),
-        text.strip("\n"),
+        _LAM_ALEF.sub("\u0627\u0644\\1", text.strip("\n")),
         round(size, 2),
         bold=bool(letters) and all(span["flags"] & 16 for span in letters),
         mono=bool(letters) and all(span["flags"] & 8 for span in letters),

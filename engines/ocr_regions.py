@@ -11,13 +11,14 @@ from statistics import fmean, median
 
 from engines.frame import Box
 from engines.paragraphs import split_paragraphs
-from engines.reading_order import Group, Item, order_items
+from engines.reading_order import Group, Item, order_items, rows_of
 from engines.regions import Line, Region
 from engines.tables import table_of
 
 _NAMED = frozenset({"title", "section-header", "caption", "footnote", "list-item", "formula"})
 _FURNITURE_BAND = 0.09  # of the page's height, at its top and bottom
 _FURNITURE_LENGTH = 80  # characters; a longer line is text
+_FURNITURE_ROWS = 2  # more rows at the top or bottom are text, such as an address
 _PLACEHOLDER = "x" * 400  # a table stands for a long paragraph while the page is cut
 
 
@@ -32,7 +33,7 @@ def regions_of(
     ]
     for number, (region, _) in enumerate(kept):
         items.append(Item(*region.box, _PLACEHOLDER, -1 - number))
-    kinds = [_kind(line, laid_out, height) for line in lines]
+    kinds = _kept_text([_kind(line, laid_out, height) for line in lines], items)
     found: list[Region] = []
     for group in order_items(items):
         for piece in _without_tables(group):
@@ -108,6 +109,17 @@ def _kind(line: Line, laid_out: Sequence[Region], height: float) -> str:
         if region.kind in _NAMED:
             return region.kind
     return "text"
+
+
+def _kept_text(kinds: Sequence[str], items: Sequence[Item]) -> list[str]:
+    """The kinds, with headers and footers of many rows as text: furniture is not shown."""
+    tall = {
+        kind
+        for kind in ("page-header", "page-footer")
+        if len(rows_of([i for i in items if i.index >= 0 and kinds[i.index] == kind]))
+        > _FURNITURE_ROWS
+    }
+    return ["text" if kind in tall else kind for kind in kinds]
 
 
 def _paragraphs(items: Sequence[Item], lines: Sequence[Line], kinds: Sequence[str]) -> list[Region]:

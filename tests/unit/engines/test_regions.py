@@ -3,6 +3,7 @@
 import pytest
 
 from engines.grids import key_values, split_rows
+from engines.ocr_regions import regions_of
 from engines.raw_page import escape_markdown
 from engines.reading_order import Item, order_items
 from engines.region_order import in_reading_order, returns
@@ -102,3 +103,14 @@ def test_brackets_stay_plain_where_they_mean_nothing():
     assert escape_markdown("[a](b) ![c](d)") == "[a\\](b) ![c\\](d)"
     assert escape_markdown("[1]: note") == "[1\\]: note"
     assert escape_markdown("[x] done") == "\\[x] done"
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(1, "page-footer"), (3, "text")])
+def test_an_address_at_the_bottom_is_no_furniture(rows, kind):
+    lines = [Line((70, y, 500, y + 10), f"a line of prose at {y}", 10) for y in (40, 52, 64, 76)]
+    lines += [
+        Line((70, 740 + 14 * n, 170, 750 + 14 * n), f"Some street {n}", 10) for n in range(rows)
+    ]
+    footer = Region("page-footer", (60, 735, 300, 795))
+    found = regions_of(lines, [footer], 800, tables=True)
+    assert {region.kind for region in found if region.box[1] > 700} == {kind}
