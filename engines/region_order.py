@@ -15,6 +15,7 @@ from engines.regions import Region
 _MOST = 150  # regions; a page of more is no prose
 _PLACEHOLDER = "x" * 400  # a table or a picture stands for a long paragraph while the page is cut
 _BAND = 12.0  # points; an empty band of this height across two columns ends them both
+_INSET = 4.0  # points; the model draws figures so wide that they reach into the gutter
 _MARGINS = frozenset({"page-header", "page-footer"})
 
 
@@ -61,7 +62,9 @@ def returns(boxes: Sequence[Box]) -> bool:
 def _items(region: Region, number: int) -> list[Item]:
     if region.lines and region.kind not in {"table", "picture"}:
         return [Item(*line.box, line.text, number) for line in region.lines]
-    return [Item(*region.box, _PLACEHOLDER, number)]
+    x0, y0, x1, y1 = region.box
+    inset = min(_INSET, (x1 - x0) / 4)
+    return [Item(x0 + inset, y0, x1 - inset, y1, _PLACEHOLDER, number)]
 
 
 def _beside(a: Box, b: Box) -> bool:
