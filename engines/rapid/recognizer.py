@@ -114,7 +114,8 @@ def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) 
 
 
 def _width(crop: Pixels) -> int:
-    return math.ceil(HEIGHT * crop.shape[1] / max(1, crop.shape[0]))
+    height, width = int(crop.shape[0]), int(crop.shape[1])
+    return math.ceil(HEIGHT * width / max(1, height))
 
 
 def _prepared(crop: Pixels, width: int) -> Floats:

@@ -5,6 +5,15 @@ Run from the project root: `python tests/bench/ocr_speed.py [--corpus FOLDER] [-
 Both read the same page one after the other, models loaded and warm, in one process on all cores.
 Wall time suffers from whatever else runs, so the process's CPU time is printed beside it. CER is
 the edit distance over the length of the truth, the lines of both put into one reading order.
+
+Measured with the first 6 pages, bf16 without AMX, 2 cores shared with a load of about 10:
+
+| way | seconds | CPU seconds | CER |
+|---|---|---|---|
+| quire | 6.98 | 2.08 | 0.058 |
+| RapidOCR as installed | 20.90 | 7.35 | 0.060 |
+
+That is 3.0 times by wall time, 3.5 by CPU time.
 """
 
 import argparse
