@@ -272,13 +272,16 @@ def show(value: float | None, digits: int) -> str:
 
 def report(rows: dict[str, Row], programs: list[str]) -> str:
     """Two Markdown tables: means, then each case, where a better peer is marked."""
-    text = ["| program | texts | NED | TEDS | order | seconds |", "|---" * 6 + "|"]
-    for name in programs:
-        columns = [str(sum(row[name] is not None for row in rows.values()))]
-        for field, digits in (("ned", 3), ("teds", 2), ("order", 3), ("seconds", 2)):
-            values = [getattr(row[name], field, None) for row in rows.values()]
-            known = [value for value in values if value is not None]
-            columns.append(show(fmean(known), digits) if known else "")
+    text = ["Means over the texts that both have read, the peer's first, then quire's:", ""]
+    text += ["| peer | texts | NED | TEDS | order | seconds |", "|---" * 6 + "|"]
+    for name in programs[1:]:
+        both = [(row[name], row["quire"]) for row in rows.values() if row[name] and row["quire"]]
+        columns = [str(len(both))]
+        for field, digits in (("ned", 3), ("teds", 2), ("order", 3), ("seconds", 1)):
+            pairs = [(getattr(peer, field), getattr(own, field)) for peer, own in both]
+            known = [pair for pair in pairs if None not in pair]
+            means = [show(fmean(values), digits) for values in zip(*known, strict=True)]
+            columns.append(" / ".join(means))
         text.append(f"| {name} | {' | '.join(columns)} |")
     text += ["", f"NED / TEDS / order / seconds of each, over {len(rows)} texts:", ""]
     text += [f"| text | {' | '.join(programs)} | better |", "|---" * (len(programs) + 2) + "|"]
@@ -334,8 +337,11 @@ def main() -> None:
     runner = Runner(given.kept, given.again, scorer, given.run)
     rows: dict[str, Row] = {}
     for case in cases(given.corpus, given.files):
-        rows[case.name] = {name: runner.run(name, load, case) for name, load in programs.items()}
-        print(case.name, better(rows[case.name]), file=sys.stderr, flush=True)
+        row = {name: runner.run(name, load, case) for name, load in programs.items()}
+        if not any(row.values()):
+            continue
+        rows[case.name] = row
+        print(case.name, better(row), file=sys.stderr, flush=True)
     cores = len(os.sched_getaffinity(0))
     told = "" if given.mineru_python else " MinerU was not run."
     text = f"Machine: x86-64, {cores} cores, no GPU.{told}\n\n{report(rows, list(programs))}"
