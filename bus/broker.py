@@ -1,13 +1,16 @@
 """The broker process: sockets around `bus.core`. One thread, one poll loop, no blocking sends."""
 
 import logging
+import os
 import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from socket import gethostname
 from typing import Any
 
+import psutil
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
@@ -16,6 +19,7 @@ from bus.core import Broadcast, Command, Core, Send
 from bus.sockets import check_private, make_socket
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
+from shared.health import WorkerStatus
 from shared.messages import Bye, Hello, Message, Table
 from shared.settings import Settings
 
@@ -34,6 +38,7 @@ class Broker:
             check_private(address)  # before there is a socket that would have to be closed
         self._settings = settings
         self._started = time.monotonic()
+        self._process = psutil.Process()
         self.core = Core(settings, epoch=uuid.uuid4().hex)
         self._router = make_socket(context, zmq.ROUTER)
         self._events = make_socket(context, zmq.XPUB)
@@ -159,9 +164,22 @@ class Broker:
             if command.peer in self.core.peers:
                 self._lost(command.peer, self.core.unreachable)
 
+    def _own_status(self, now: float) -> WorkerStatus:
+        return WorkerStatus(
+            worker=f"broker-{os.getpid()}",
+            role="broker",
+            service="broker",
+            pid=os.getpid(),
+            host=gethostname(),
+            state="ready",
+            rss_bytes=self._process.memory_info().rss,
+            uptime_seconds=round(now - self._started, 1),
+        )
+
     def _publish_table(self, now: float) -> None:
         workers: list[dict[str, Any]] = [
-            {**asdict(worker), "running": list(worker.running)} for worker in self.core.workers(now)
+            {**asdict(worker), "running": list(worker.running)}
+            for worker in (self._own_status(now), *self.core.workers(now))
         ]
         table = Table(
             epoch=self.core.epoch,

@@ -23,7 +23,7 @@ class DataLock:
 
     def __enter__(self) -> Self:
         try:
-            self._data.mkdir(parents=True, exist_ok=True)
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's documents
             self._file = os.open(self._data / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Misconfigured(

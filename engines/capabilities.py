@@ -11,7 +11,8 @@ CAPABILITIES = Capabilities(
             "ocr",
             "choice",
             "auto",
-            "Read pixels: auto where the text layer is not sound, always, or never.",
+            "Read the pixels of PDF pages: auto (where the text layer is not sound), always, or "
+            "never. Images are always read.",
             ("auto", "always", "never"),
         ),
         EngineOption("tables", "bool", True, "Find tables; otherwise their text runs on."),

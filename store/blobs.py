@@ -73,6 +73,7 @@ class BlobStore:
     """The files of one data directory, shared by many processes and threads."""
 
     def __init__(self, data: Path) -> None:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds people's documents
         self.root = data / "blobs"
         self.temp = data / "tmp"
         self.root.mkdir(parents=True, exist_ok=True)

@@ -37,8 +37,14 @@ def exposition(metrics: Iterable[Metric]) -> str:
             continue
         help_text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
         lines += [f"# HELP {metric.name} {help_text}", f"# TYPE {metric.name} {metric.kind}"]
-        lines += [f"{metric.name}{_labels(labels)} {value:g}" for labels, value in metric.samples]
+        for labels, value in metric.samples:
+            lines.append(f"{metric.name}{_labels(labels)} {_number(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """All digits: a counter that is rounded moves in steps."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def bus_metrics(table: BusTable | None, age_seconds: float) -> list[Metric]:
@@ -54,9 +60,13 @@ def bus_metrics(table: BusTable | None, age_seconds: float) -> list[Metric]:
         queued.add(queue.get("pages", 0), service=service)
         size.add(queue.get("bytes", 0), service=service)
     events = Metric("quire_bus_events_total", "counter", "What the broker counted since it began.")
+    open_jobs = Metric("quire_broker_jobs_open", "gauge", "Open jobs that the broker knows.")
     for name, count in sorted(table.counters.items()):
-        events.add(count, event=name)
-    return [up, age.add(age_seconds), queued, size, events, *_worker_metrics(table)]
+        if name == "jobs_open":
+            open_jobs.add(count)
+        else:
+            events.add(count, event=name)
+    return [up, age.add(age_seconds), queued, size, open_jobs, events, *_worker_metrics(table)]
 
 
 def _worker_metrics(table: BusTable) -> list[Metric]:

@@ -90,6 +90,13 @@ class Submission:
                 code="bad_replay",
                 param="engine",
             )
+        if body.get("options") is not None:
+            raise Refused(
+                "A replay from 'postprocess' reads what the engine said with the parent's options; "
+                "use from 'recognize' for other options.",
+                code="bad_replay",
+                param="options",
+            )
         if not parent.state.is_final:
             raise Conflict(
                 "The job is still running; post-processing can be replayed when it has ended.",

@@ -1,12 +1,15 @@
 """Engines, processes, limits, health, metrics: how the service is."""
 
+import time
 from dataclasses import replace
+from socket import gethostname
 
+import psutil
 from sanic import Blueprint, HTTPResponse, text
 from sanic import json as json_response
 
 from shared.errors import NotFound, QuireError
-from shared.health import HEALTHY, UNHEALTHY
+from shared.health import HEALTHY, UNHEALTHY, WorkerStatus
 from web.front import Front, Req, front_of
 from web.operations import Answer, Operation, describes
 from web.prometheus import MEDIA_TYPE, Metric, bus_metrics, engine_metrics, exposition
@@ -46,7 +49,23 @@ async def workers(request: Req) -> HTTPResponse:
         replace(worker, heartbeat_age_seconds=round(worker.heartbeat_age_seconds + age, 3))
         for worker in table.workers
     ]
-    return json_response({"workers": [worker.to_json() for worker in aged], "broker": HEALTHY})
+    rows = [worker.to_json() for worker in (*aged, _own_status())]
+    return json_response({"workers": rows, "broker": HEALTHY})
+
+
+def _own_status() -> WorkerStatus:
+    """This process: it is on nobody's table, for it only watches the bus."""
+    process = psutil.Process()
+    return WorkerStatus(
+        worker=f"web-{process.pid}",
+        role="web",
+        service="web",
+        pid=process.pid,
+        host=gethostname(),
+        state="ready",
+        rss_bytes=process.memory_info().rss,
+        uptime_seconds=round(time.time() - process.create_time(), 1),
+    )
 
 
 @bp.get("/api/v1/limits")

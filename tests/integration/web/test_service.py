@@ -82,7 +82,7 @@ async def test_engines_and_workers(client, bus: Bus):
     assert engine["pages_a_minute"] == 90
     assert [option["name"] for option in engine["options"]] == ["ocr", "dpi"]
     workers = (await client.get("/api/v1/workers")).json()["workers"]
-    assert {shown["role"] for shown in workers} == {"engine", "split", "collect"}
+    assert {shown["role"] for shown in workers} == {"engine", "split", "collect", "web"}
     assert workers[0]["pid"] == 4242
 
 

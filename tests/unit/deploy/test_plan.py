@@ -6,6 +6,7 @@ import pytest
 
 from deploy.plan import Phase, processes_of, settings_environment
 from deploy.roles import visible_gpu
+from deploy.up import require_known_engines
 from shared.errors import Misconfigured
 from shared.settings import Settings, load_settings
 
@@ -49,3 +50,8 @@ def test_an_engine_may_have_its_own_interpreter():
 def test_gpus_are_counted_among_those_given():
     assert visible_gpu(1, {}) == "1"
     assert visible_gpu(1, {"CUDA_VISIBLE_DEVICES": "4,6"}) == "6"
+
+
+def test_an_engine_that_there_is_none_of_is_named_before_anything_starts():
+    with pytest.raises(Misconfigured, match="'wat'"):
+        require_known_engines(Settings(engines=("pymupdf", "wat")))
