@@ -76,7 +76,7 @@ class Upload:
         async for chunk in body:
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
-                    file = await self._begin_file(event)
+                    file = self._begin_file(event)
                     field_name, field_data = ("" if file else _field_name(event)), bytearray()
                 elif event is None:
                     if file is not None:
@@ -95,7 +95,7 @@ class Upload:
                         )
         parser.close()
 
-    async def _begin_file(self, segment: MultipartSegment) -> StagedFile | None:
+    def _begin_file(self, segment: MultipartSegment) -> StagedFile | None:
         if segment.name not in _FILE_NAMES:
             return None
         if len(self.files) >= self._settings.max_files:
@@ -104,8 +104,8 @@ class Upload:
                 code="too_many_files",
                 param="file",
             )
-        writer = await self._threads.run(self._blobs.writer)
-        file = StagedFile(clean_name(segment.filename or ""), writer)
+        # Not in a thread: a cancel while that ran would lose the open file.
+        file = StagedFile(clean_name(segment.filename or ""), self._blobs.writer())
         if not segment.filename:
             file.name = ""  # an empty file input of a form looks like this
         self.files.append(file)

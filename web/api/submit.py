@@ -1,8 +1,8 @@
 """POST /api/v1/jobs: the upload streams to disk, is checked, stored, and only then is a job."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from sanic import Blueprint, HTTPResponse
 from sanic import json as json_response
@@ -19,6 +19,7 @@ from web.service import report_of
 from web.submission import Submission
 from web.uploads import Upload, boundary_of
 
+T = TypeVar("T")
 bp = Blueprint("submit", url_prefix="/api/v1")
 _DRAIN_BYTES = 1024 * MIB  # most clients read the answer only after they have sent everything
 _DRAIN_SECONDS = 30.0
@@ -82,9 +83,23 @@ async def accept_upload(request: Req, front: Front) -> list[Job]:
     upload = Upload(front.settings, front.store.blobs, front.threads, submission.check_field)
     try:
         await upload.receive(content_type, _body(request))
-        jobs = await front.threads.run(_store, front, upload, submission)
+        return await _finish(_store_and_ring(front, upload, submission))
     finally:
-        await asyncio.shield(upload.abort())
+        await _finish(upload.abort())
+
+
+async def _finish(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work that is not left half done when the client goes away."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _store_and_ring(front: Front, upload: Upload, submission: Submission) -> list[Job]:
+    jobs = await front.threads.run(_store, front, upload, submission)
     for job in jobs:
         await front.bus.submit(job)
     return jobs

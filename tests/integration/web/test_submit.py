@@ -136,17 +136,44 @@ async def test_a_full_disk_is_busy(client, settings: Settings, monkeypatch):
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(settings: Settings, client):
+    began = asyncio.Event()
+
     async def half():
         yield b'--abc\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
         yield b"%PDF-1.7" + b"0" * 2_000_000
+        async with asyncio.timeout(5):
+            while not left_behind(settings):  # noqa: ASYNC110  another side of a socket
+                await asyncio.sleep(0.01)
+        began.set()
         raise ConnectionError
 
     headers = {"Content-Type": "multipart/form-data; boundary=abc"}
     with pytest.raises(ConnectionError):
         await client.post("/api/v1/jobs", content=half(), headers=headers)
+    assert began.is_set()
     async with asyncio.timeout(5):
         while left_behind(settings):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.001, 0.003, 0.01])
+async def test_a_client_that_goes_away_leaves_all_or_nothing(
+    client: httpx.AsyncClient, settings: Settings, store: Store, wait: float
+):
+    files = [("file", (f"{number}.pdf", PDF_BYTES + b"%d" % number)) for number in range(3)]
+    for _ in range(5):
+        sending = asyncio.ensure_future(client.post("/api/v1/jobs", files=files))
+        await asyncio.sleep(wait)
+        sending.cancel()
+        await asyncio.wait([sending])
+    await asyncio.sleep(0.2)
+    jobs, _ = store.jobs()
+    assert len(jobs) % 3 == 0
+    async with asyncio.timeout(5):
+        while list((settings.data / "tmp").glob("*.part")):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    if not jobs:
+        assert left_behind(settings) == []
 
 
 async def test_a_refusal_is_read_by_a_client_that_still_sends(settings: Settings):
