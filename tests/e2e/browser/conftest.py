@@ -19,7 +19,7 @@ _FLAGS = [
 _PATIENCE_MILLISECONDS = 60_000  # pages are really read, on whatever machine this is
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its loop and processes must be gone before other tests
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
