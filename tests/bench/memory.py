@@ -4,6 +4,16 @@
 
 Makes a PDF with text and a drawing on each page, converts it, and prints resident memory in MiB
 by process at each tenth of the job.
+
+2026-11-23, 2 cores shared with other work, engine pymupdf (born-digital pages), 1,000 pages done in
+871 s. Resident MiB by process, split with its reader child:
+
+    pages   broker  collect  pymupdf  split
+      100       29       52      658    160
+      500       29       53      658    166
+     1000       29       53      658     49  (the reader child has ended)
+
+Data directory 171 MiB afterwards, of which the document is 6 MiB.
 """
 
 import argparse
