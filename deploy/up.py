@@ -59,7 +59,9 @@ async def _up(settings: Settings, say: Say) -> int:
             supervisor.kill()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP: so do we
+        # nohup ignores SIGHUP, and so do we; SIGINT is ignored in every background job of a script,
+        # and a process manager that sends it means it
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, on_signal)
     say(NAME, f"data in {settings.data.absolute()}")
     announcing = asyncio.ensure_future(_announce(settings, say))

@@ -47,8 +47,11 @@ def up(folder: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], str
             yield process, f"http://127.0.0.1:{port}"
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                process.wait(20)
+                process.terminate()
+                try:
+                    process.wait(20)
+                finally:
+                    process.kill()
 
 
 async def answer(client: httpx.AsyncClient, path: str, seconds: float = 30) -> httpx.Response:
