@@ -27,7 +27,7 @@ async def test_sixty_pages_survive_the_kill_of_every_process(running, make_pdf, 
 
 
 async def test_pages_in_hand_are_adopted_by_a_new_broker(running, make_pdf, monkeypatch):
-    monkeypatch.setenv("QUIRE_TEST_NAP_SECONDS", "3.0")
+    monkeypatch.setenv("QUIRE_TEST_NAP_SECONDS", "8.0")
     async with running() as system:
         job = await system.submit(make_pdf("only page"))
         table = await system.table(lambda t: any(w.running for w in t.of_engine("text")))
