@@ -169,6 +169,8 @@ class Roster:
         self._state.items.take_out(item)
         if item.charged_to == (peer.hello.host, peer.hello.pid):
             item.crashes, item.charged_to = item.crashes - 1, None  # it lives after all
+        if item.peer != peer.id:  # whether its bytes came from split before this Hello or not
+            self._state.counters["adopted"] += 1
         item.peer, item.lease, item.sent_at = peer.id, lease, now
         item.state = "answered" if stage == "answered" else "leased"
 
@@ -178,7 +180,6 @@ class Roster:
         item = Item(key=key, job=job, service=peer.hello.service, lane=lane, header={})
         item.has_payload, item.state = False, "held"
         self._state.items.add(item)
-        self._state.counters["adopted"] += 1
         return item
 
     def _check_progress(self, peer: Peer, now: float) -> None:
