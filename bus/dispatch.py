@@ -44,7 +44,7 @@ class Dispatcher:
             return
         load = len(peer.leases)
         suspect = self._suspect_of(peer)
-        if suspect is None and load < peer.hello.credit:
+        if suspect is None and load < peer.credit:
             room.put(peer.id, load)
             return
         room.drop(peer.id)

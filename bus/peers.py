@@ -8,6 +8,7 @@ from shared.messages import Hello
 
 _SMOOTHING = 0.2  # weight of the newest page in the usual page time
 _RATE_WINDOW_SECONDS = 60.0
+MAX_CREDIT = 4096  # no engine holds so many pages; a bound for what a peer may claim
 
 
 @dataclass(slots=True)
@@ -48,6 +49,12 @@ class Peer:
         return self.hello.worker
 
     @property
+    def credit(self) -> int:
+        """How many tasks it takes now: what its last word was, or else its Hello."""
+        said = self.status.get("credit")
+        return max(0, min(said if isinstance(said, int) else self.hello.credit, MAX_CREDIT))
+
+    @property
     def is_ready_engine(self) -> bool:
         """An engine that takes pages now."""
         return self.hello.role == "engine" and self.status.get("state", "ready") == "ready"
@@ -83,7 +90,7 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         message=str(status.get("message", "")),
         in_flight=len(peer.leases),
         running=tuple(sorted(key for key, lease in peer.leases.items() if lease.running)),
-        credit=hello.credit,
+        credit=peer.credit,
         pages_done=peer.pages_done,
         pages_a_minute=peer.pages_a_minute(now),
         heartbeat_age_seconds=round(max(0.0, now - peer.seen_at), 3),

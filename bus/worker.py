@@ -128,6 +128,12 @@ class Worker:
             self._status.update(values)
         self._say_heartbeat()
 
+    def set_credit(self, tasks: int) -> None:
+        """From now on the broker may have so many tasks out to this process."""
+        if tasks != self._credit:
+            self._credit = tasks
+            self.set_status(credit=tasks)
+
     def progress(self) -> None:
         """Work has moved. Cheap enough for every step."""
         self._progress += 1

@@ -1,14 +1,23 @@
 """The CPU engine: sound text layers, PP-OCRv6 elsewhere, PyMuPDF's layout for both."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engines.capabilities import CAPABILITIES
 from shared.blocks import Block, PageOutput
 from shared.errors import OutsideFailed, PageFailed
 from shared.health import HEALTHY, UNHEALTHY
-from shared.ocr_backend import PDF, RGB, Answer, Capabilities, EngineHealth, OCRBackend, PageInput
+from shared.ocr_backend import (
+    PDF,
+    RGB,
+    Answer,
+    Capabilities,
+    EngineHealth,
+    OCRBackend,
+    PageFeed,
+    PageInput,
+)
 from shared.settings import Settings
 
 
@@ -54,7 +63,7 @@ class PyMuPDFEngine(OCRBackend):
         return EngineHealth(HEALTHY, True, False, "pymupdf", details=reader.details)
 
     def recognize(
-        self, pages: Iterable[PageInput], progress: Callable[[], None]
+        self, pages: PageFeed, progress: Callable[[], None]
     ) -> Iterator[tuple[str, Answer]]:
         """Yield (key, answer) for each page, in order."""
         for page in pages:

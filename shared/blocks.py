@@ -97,7 +97,10 @@ class PageOutput:
     (PNG, JPEG or WebP). `width` and `height` are of the page as displayed, in points.
     `turned_degrees` (0, 90, 180, 270, clockwise) and `skew_degrees` say how the content was turned
     before reading; the boxes are already mapped back to the page as displayed.
-    `source` is `text_layer`, `ocr` or `model`. `timings` are milliseconds by step.
+    `source` is `text_layer`, `ocr` or `model`. `timings` are milliseconds by step; an engine with
+    several pages in flight gives its own `total`. `finish_reason` says how a model stopped: `stop`
+    at its end of sequence, `length` at a limit, `loop` when it was stopped for repeating itself,
+    "" where there is no such thing.
     """
 
     blocks: tuple[Block, ...]
@@ -112,6 +115,7 @@ class PageOutput:
     timings: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     model: str = ""
+    finish_reason: str = ""
 
     def with_blocks(self, blocks: tuple[Block, ...]) -> Self:
         """The same page with other blocks."""

@@ -1,6 +1,7 @@
 """The boundary behind which every OCR engine lives."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,7 +49,9 @@ class Capabilities:
 
     `accepts` in order of preference (PDF, RGB); `dpi` at which pages are rendered for RGB;
     `max_pixels` of such an image; `batch` pages given at once; `prefetch` pages kept waiting in
-    the process beside them; `concurrent` when it takes new pages while it works.
+    the process beside them; `concurrent` when it takes new pages while it works. `retry_options`
+    lists (rung, options) that may be set for another attempt at a page whose answer was refused:
+    `sampling` (the same prompt, drawn otherwise) or `prompt`, in the order to try them.
     """
 
     accepts: tuple[str, ...] = (PDF, RGB)
@@ -58,6 +61,7 @@ class Capabilities:
     prefetch: int = 1
     concurrent: bool = False
     options: tuple[EngineOption, ...] = ()
+    retry_options: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,53 @@ class EngineHealth:
 
 
 Answer = PageOutput | PageFailed | OutsideFailed
+
+
+class PageFeed(ABC):
+    """The pages for one call of `recognize`, as they arrive. For one thread.
+
+    A page that was taken counts as begun: when the process ends from then on, it may be charged.
+    Iterating takes one page after the other and ends when no more will come.
+    """
+
+    @abstractmethod
+    def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[PageInput]:
+        """Up to `limit` pages. Waits for the first one: without a limit, or for so many seconds
+        (0: only what is here). [] when none came in time, or when none will come any more.
+        """
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """No more pages will come: finish what was taken and return."""
+
+    @abstractmethod
+    def set_capacity(self, pages: int) -> None:
+        """How many pages the engine can hold now, those that it has taken included."""
+
+    def __iter__(self) -> Iterator[PageInput]:
+        while taken := self.take():
+            yield from taken
+
+
+class PageBatch(PageFeed):
+    """Pages that are all here already."""
+
+    def __init__(self, pages: Iterable[PageInput]) -> None:
+        self._pages = deque(pages)
+
+    def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[PageInput]:
+        """Up to `limit` of those that are left; never waits."""
+        del timeout_seconds
+        return [self._pages.popleft() for _ in range(min(limit, len(self._pages)))]
+
+    @property
+    def closed(self) -> bool:
+        """Whether all were taken."""
+        return not self._pages
+
+    def set_capacity(self, pages: int) -> None:
+        """Nothing follows from it."""
 
 
 class OCRBackend(ABC):
@@ -96,12 +147,15 @@ class OCRBackend(ABC):
 
     @abstractmethod
     def recognize(
-        self, pages: Iterable[PageInput], progress: Callable[[], None]
+        self, pages: PageFeed, progress: Callable[[], None]
     ) -> Iterator[tuple[str, Answer]]:
-        """Yield (key, answer) for each page, in any order.
+        """Yield (key, answer) for each page of the feed, in any order.
 
-        `progress` is called whenever work has moved on (a step, a batch, a token): a page during
-        which it stands still past its deadline is taken for hung and the process is killed.
+        An engine whose capabilities say `concurrent` is called once and takes pages while others
+        run, until the feed is closed; any other one is called for each batch. `progress` is called
+        whenever work has moved on (a step, a batch, a token): a page during which it stands still
+        past its deadline is taken for hung and the process is killed. An error that is raised is
+        an answer for all pages without one.
         """
 
     @abstractmethod

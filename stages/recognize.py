@@ -2,21 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import psutil
 import zmq
 
-from bus.worker import Delivery, Worker
+from bus.worker import Worker
 from engines.registry import make_engine
 from shared.blocks import PageOutput
 from shared.errors import OutsideFailed, PageFailed
-from shared.messages import Task
-from shared.ocr_backend import Answer, OCRBackend, PageInput
+from shared.ocr_backend import Answer, OCRBackend, PageBatch, PageFeed
 from shared.page_codec import to_frames
 from shared.settings import MIB, Settings
+from stages.task_feed import Begun, TaskFeed
 from stages.work import LEAVE_SECONDS, drain_on_signals
 
 log = logging.getLogger(__name__)
@@ -37,12 +36,13 @@ class Host:
         """Until the worker drains or the process is due to be replaced."""
         if not self._load():
             return
-        batch = self._engine.capabilities.batch
-        while deliveries := self._worker.take(batch):
-            self._recognize(deliveries)
-            if self._is_worn():
-                log.info("this process has done %d pages and starts anew", self._pages)
-                self._worker.drain()
+        takes = self._engine.capabilities
+        first = 1 if takes.concurrent else takes.batch
+        while deliveries := self._worker.take(first):
+            feed = TaskFeed(
+                self._worker, deliveries, live=takes.concurrent, prefetch=takes.prefetch
+            )
+            self._recognize(feed)
 
     def _load(self) -> bool:
         """Make the engine ready, however long its cause takes to go away."""
@@ -58,54 +58,53 @@ class Host:
                 return True
         return False
 
-    def _recognize(self, deliveries: list[Delivery]) -> None:
-        tasks = {d.message.key: d.message for d in deliveries if isinstance(d.message, Task)}
-        pages = [self._input(delivery) for delivery in deliveries]
-        for task in tasks.values():
-            self._worker.begin(task)
-        started = _milliseconds()
-        for key, answer in self._answers(pages):
-            task = tasks.pop(key)
-            self._answer(task, answer, (_milliseconds() - started) / len(deliveries))
-        for task in tasks.values():
-            missing = OutsideFailed(f"{self._engine.name} gave no answer.", code="no_answer")
-            self._answer(task, missing, 0.0)
+    def _recognize(self, feed: TaskFeed) -> None:
+        """Answer for all pages of the feed, whatever the engine does."""
+        error = self._run(feed, feed)
+        feed.begin_rest()
+        if isinstance(error, PageFailed) and len(feed.open) > 1:
+            for key, begun in list(feed.open.items()):  # alone, it shows whose fault it was
+                own = self._run(feed, PageBatch([begun.page]))
+                if key in feed.open:
+                    self._answer(feed, key, own)
+        for key in list(feed.open):
+            self._answer(feed, key, error)
 
-    def _answers(self, pages: list[PageInput]) -> Iterator[tuple[str, Answer]]:
-        """The engine's answers; what it raises instead is an answer for all that are left."""
-        left = {page.key for page in pages}
+    def _run(self, feed: TaskFeed, pages: PageFeed) -> PageFailed | OutsideFailed:
+        """Pass the engine's answers on; what to say of those pages that it gave none for."""
         try:
             for key, answer in self._engine.recognize(pages, self._worker.progress):
-                if key in left:
-                    left.discard(key)
-                    yield key, answer
+                if key in feed.open:
+                    self._answer(feed, key, answer)
         except MemoryError:
-            error: Answer = OutsideFailed("The engine ran out of memory.", code="out_of_memory")
             self._worker.drain()  # a fresh process has it all again
+            return OutsideFailed("The engine ran out of memory.", code="out_of_memory")
         except OutsideFailed as failed:
-            error = failed
+            return failed
         except Exception as failed:
             log.exception("%s raised", self._engine.name)
             sentence = f"{self._engine.name} failed on this page: {type(failed).__name__}: {failed}"
-            error = PageFailed(sentence[:500], code="engine_error")
-        else:
-            return
-        for key in left:
-            yield key, error
+            return PageFailed(sentence[:500], code="engine_error")
+        return OutsideFailed(f"{self._engine.name} gave no answer.", code="no_answer")
 
-    def _answer(self, task: Task, answer: Answer, milliseconds: float) -> None:
+    def _answer(self, feed: TaskFeed, key: str, answer: Answer) -> None:
+        begun = feed.open.pop(key)
+        task = begun.task
         header: dict[str, Any] = {
             "worker": self._worker.name,
-            "milliseconds": round(milliseconds, 1),
+            "milliseconds": round(_milliseconds(begun, answer), 1),
             "options": dict(task.header.get("options", {})),
         }
-        self._pages += 1
         if isinstance(answer, PageOutput):
             self._worker.finish(task.key, task.lease, "done", header, to_frames(answer))
-            return
-        header["reason"], header["reason_type"] = str(answer), answer.code
-        outcome = "refused" if isinstance(answer, PageFailed) else "outside"
-        self._worker.finish(task.key, task.lease, outcome, header)
+        else:
+            header["reason"], header["reason_type"] = str(answer), answer.code
+            outcome = "refused" if isinstance(answer, PageFailed) else "outside"
+            self._worker.finish(task.key, task.lease, outcome, header)
+        self._pages += 1
+        if self._is_worn() and not self._worker.draining:
+            log.info("this process has done %d pages and starts anew", self._pages)
+            self._worker.drain()
 
     def _say(self, state: str, message: str) -> None:
         health = self._engine.health()
@@ -124,25 +123,11 @@ class Host:
             return True
         return bool(psutil.Process().memory_info().rss > self._settings.engine_max_rss_mib * MIB)
 
-    @staticmethod
-    def _input(delivery: Delivery) -> PageInput:
-        task = delivery.message
-        assert isinstance(task, Task)
-        header = task.header
-        return PageInput(
-            key=task.key,
-            media_type=str(header.get("media_type", "")),
-            data=delivery.payload[0] if delivery.payload else b"",
-            width=int(header.get("width", 0)),
-            height=int(header.get("height", 0)),
-            dpi=float(header.get("dpi", 0.0)),
-            page=int(header.get("page", 1)),
-            options=dict(header.get("options", {})),
-        )
 
-
-def _milliseconds() -> float:
-    return time.perf_counter() * 1000
+def _milliseconds(begun: Begun, answer: Answer) -> float:
+    """What the page took: what the engine says, since others may have run beside it."""
+    since = 1000 * (time.perf_counter() - begun.at)
+    return answer.timings.get("total", since) if isinstance(answer, PageOutput) else since
 
 
 def serve(settings: Settings, engine_name: str, gpu: int | None) -> None:

@@ -38,7 +38,7 @@ from rapidfuzz.distance import Levenshtein  # noqa: E402
 
 from engines.registry import make_engine  # noqa: E402
 from shared.blocks import PageOutput  # noqa: E402
-from shared.ocr_backend import PageInput  # noqa: E402
+from shared.ocr_backend import PageBatch, PageInput  # noqa: E402
 from shared.render import page_markdown  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from stages.reader import DocumentReader, PageWant, ReaderLimits  # noqa: E402
@@ -112,7 +112,7 @@ def quire() -> Program:
             )
             got = reader.page(page, want)
         given = PageInput("", got.media_type, got.data, got.width, got.height, got.dpi, page)
-        ((_, answer),) = engine.recognize([given], lambda: None)
+        ((_, answer),) = engine.recognize(PageBatch([given]), lambda: None)
         return page_markdown(answer.blocks) if isinstance(answer, PageOutput) else ""
 
     return read

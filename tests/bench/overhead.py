@@ -16,7 +16,7 @@ from pathlib import Path
 import pymupdf
 
 from engines.registry import make_engine
-from shared.ocr_backend import PDF, OCRBackend, PageInput
+from shared.ocr_backend import PDF, OCRBackend, PageBatch, PageInput
 from shared.settings import Settings, load_settings
 from shared.states import JobState
 from tests.fakes.systems import TEXT_ENGINE, run_system
@@ -31,7 +31,7 @@ def plain_loop(engine: OCRBackend, path: Path, pages: int) -> float:
         one.insert_pdf(document, from_page=number, to_page=number)
         page = PageInput(str(number), PDF, one.tobytes(), page=number + 1)
         one.close()
-        for _ in engine.recognize([page], lambda: None):
+        for _ in engine.recognize(PageBatch([page]), lambda: None):
             pass
     document.close()
     return time.perf_counter() - started

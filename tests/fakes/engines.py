@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pymupdf
@@ -17,7 +17,7 @@ from shared.ocr_backend import (
     Capabilities,
     EngineHealth,
     OCRBackend,
-    PageInput,
+    PageFeed,
 )
 from shared.settings import Settings
 
@@ -49,7 +49,7 @@ class TextEngine(OCRBackend):
         return EngineHealth(status, self._loaded, gpu_available=False, backend="text")
 
     def recognize(
-        self, pages: Iterable[PageInput], progress: Callable[[], None]
+        self, pages: PageFeed, progress: Callable[[], None]
     ) -> Iterator[tuple[str, Answer]]:
         for page in pages:
             document = pymupdf.open(stream=bytes(page.data), filetype="pdf")
@@ -74,8 +74,12 @@ class TextEngine(OCRBackend):
             for _ in range(20):
                 time.sleep(0.1)
                 progress()
-        raw = json.dumps({"text": text}).encode()
+        raw = self.raw_of(text)
         return PageOutput(self.parse_raw(raw, {}), raw, width=595, height=842, source="text_layer")
+
+    @staticmethod
+    def raw_of(text: str) -> bytes:
+        return json.dumps({"text": text}).encode()
 
     @staticmethod
     def parse_raw(raw: bytes, _options: Mapping[str, Any]) -> tuple[Block, ...]:

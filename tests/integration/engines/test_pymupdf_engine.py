@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from engines.registry import make_engine, parse_raw
 from shared.blocks import BlockType, PageOutput
 from shared.errors import OutsideFailed, PageFailed
-from shared.ocr_backend import PDF, RGB, PageInput
+from shared.ocr_backend import PDF, RGB, PageBatch, PageInput
 from shared.settings import Settings
 
 
@@ -26,7 +26,7 @@ def engine():
 def answer(engine, data, **options):
     page = PageInput("k", PDF, data, options=options)
     ticks = []
-    ((key, found),) = engine.recognize([page], lambda: ticks.append(1))
+    ((key, found),) = engine.recognize(PageBatch([page]), lambda: ticks.append(1))
     assert key == "k"
     if isinstance(found, PageOutput):
         assert ticks
@@ -125,7 +125,9 @@ def test_a_blank_page_is_an_empty_result(engine):
         blank.new_page()
         assert answer(engine, blank.tobytes()).blocks == ()
     white = np.full((1000, 800, 3), 255, np.uint8).tobytes()
-    ((_, output),) = engine.recognize([PageInput("k", RGB, white, 800, 1000)], lambda: None)
+    ((_, output),) = engine.recognize(
+        PageBatch([PageInput("k", RGB, white, 800, 1000)]), lambda: None
+    )
     assert output.blocks == ()
 
 
@@ -144,7 +146,9 @@ def test_what_is_no_page_fails_with_a_sentence(engine, data):
 
 
 def test_pixels_that_do_not_fit_fail(engine):
-    ((_, failed),) = engine.recognize([PageInput("k", RGB, b"123", 10, 10)], lambda: None)
+    ((_, failed),) = engine.recognize(
+        PageBatch([PageInput("k", RGB, b"123", 10, 10)]), lambda: None
+    )
     assert isinstance(failed, PageFailed)
 
 

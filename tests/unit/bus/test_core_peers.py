@@ -5,6 +5,7 @@ from exchange import ENGINE, Exchange
 from shared.messages import (
     Cancel,
     Closed,
+    Heartbeat,
     Kill,
     PageReady,
     Resend,
@@ -277,3 +278,21 @@ def test_a_look_at_two_thousand_full_jobs_costs_nothing():
     bus.core.feeder.feed()
     assert list(bus.core.book.hungry(16)) == []
     assert bus.core.book._hungry == {}
+
+
+def test_a_heartbeat_may_change_the_credit_and_nonsense_changes_nothing():
+    exchange = Exchange()
+    exchange.hello("engine", credit=1)
+    exchange.pages("job", 6)
+    first = exchange.keys("engine")
+    assert len(first) == 1
+
+    exchange.say("engine", Heartbeat(tuple(first), (), 0, {"credit": 3}))
+    held = first + exchange.keys("engine")
+    assert len(held) == 3
+
+    exchange.say("engine", Heartbeat(tuple(held), (), 0, {"credit": "many"}))
+    assert exchange.core.peers[b"engine"].credit == 1
+    exchange.say("engine", Heartbeat(tuple(held), (), 0, {"credit": -5}))
+    assert exchange.core.peers[b"engine"].credit == 0
+    assert exchange.keys("engine") == []
