@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 . deploy/environment.sh
 
-# chromium: browser tests. The font: Chinese pages in it.
+# chromium: browser tests. The font: Chinese pages in it. postgresql: the store's other database.
 missing=()
-for package in chromium fonts-wqy-zenhei; do
+for package in chromium fonts-wqy-zenhei postgresql; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
     missing+=("$package")
 done

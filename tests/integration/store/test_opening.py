@@ -117,8 +117,6 @@ def test_a_data_directory_below_a_file_is_refused(tmp_path):
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(tmp_path, url, words):
-    if "psycopg" in url:
-        pytest.importorskip("psycopg", reason="psycopg is not installed: quire[postgres]")
     with pytest.raises(Misconfigured) as caught:
         Store.open(Settings(data=tmp_path, database_url=url))
     assert words in str(caught.value)
