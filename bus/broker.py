@@ -16,7 +16,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 from bus.codec import decode, encode, encode_relayed
 from bus.core import Broadcast, Command, Core, Send
-from bus.sockets import check_private, make_socket
+from bus.door import BUS, EVENTS, FAILED, Door
+from bus.sockets import check_bind, make_socket
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
 from shared.health import WorkerStatus
@@ -35,22 +36,28 @@ class Broker:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
         """Bind. Misconfigured when an address is taken or can be reached from other hosts."""
         for address in (settings.bus, settings.bus_events):
-            check_private(address)  # before there is a socket that would have to be closed
+            check_bind(address, keyed=bool(settings.bus_keys))  # before there is a socket to close
         self._settings = settings
         self._started = time.monotonic()
         self._process = psutil.Process()
         self.core = Core(settings, epoch=uuid.uuid4().hex)
+        self._door = Door(context, settings, self.core.counters)
         self._router = make_socket(context, zmq.ROUTER)
         self._events = make_socket(context, zmq.XPUB)
-        self._monitor = self._router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._door.guard(self._router, BUS)
+        self._door.guard(self._events, EVENTS)
+        self._monitor = self._router.get_monitor_socket(zmq.EVENT_DISCONNECTED | FAILED)
         self._wakeup = Wakeup()
         self._stopping = False
         self._table_at = 0.0
         self._topics: set[bytes] = set()  # without any, an event need not even be encoded
         self._peer_of: dict[int, bytes] = {}
         self._descriptor_of: dict[bytes, int] = {}
+        self._key_of: dict[bytes, bytes] = {}
         for socket, address in ((self._router, settings.bus), (self._events, settings.bus_events)):
             try:
+                if "[" in address:
+                    socket.setsockopt(zmq.IPV6, 1)
                 socket.bind(address)
             except zmq.ZMQError as error:
                 self.close()
@@ -68,12 +75,14 @@ class Broker:
     def run(self) -> None:
         """Serve until `stop`."""
         poller = zmq.Poller()
-        for readable in (self._router, self._events, self._monitor, self._wakeup.fileno()):
+        own = (self._router, self._events, self._monitor, self._wakeup.fileno())
+        for readable in (*own, *self._door.sockets()):
             poller.register(readable, zmq.POLLIN)
         while not self._stopping:
             now = time.monotonic()
             until = min(self.core.next_deadline(), self._table_at)
             poller.poll(max(0, min(1000, int((until - now) * 1000) + 1)))
+            self._door.drain()
             self._drain_monitor()
             self._drain_router()
             self._drain_subscriptions()
@@ -82,13 +91,16 @@ class Broker:
                 self._do(self.core.tick(now))
             if now >= self._table_at:
                 self._table_at = now + self._settings.heartbeat_seconds
+                self._show_out(self._door.refresh())
                 self._publish_table(now)
 
     def close(self) -> None:
         """Close all sockets."""
         self._router.disable_monitor()
+        self._events.disable_monitor()
         for socket in (self._router, self._events, self._monitor):
             socket.close(linger=0)
+        self._door.close()
         self._wakeup.close()
 
     def _drain_router(self) -> None:
@@ -101,15 +113,18 @@ class Broker:
             peer_id = frames[0].bytes
             try:
                 message, digest = _decode(frames)
+                public = self._door.check(frames[1], message)
                 if isinstance(message, Hello):
                     self._drain_monitor()  # the descriptor may be that of one who has just gone
                     descriptor = int(frames[1].get(zmq.SRCFD))
                     self._peer_of.pop(self._descriptor_of.get(peer_id, -1), None)
                     self._peer_of[descriptor] = peer_id
                     self._descriptor_of[peer_id] = descriptor
+                    self._key_of[peer_id] = public
                     log.info("%s is here (process %d)", message.worker, message.pid)
                 elif isinstance(message, Bye):
                     self._peer_of.pop(self._descriptor_of.pop(peer_id, -1), None)
+                    self._key_of.pop(peer_id, None)
                 self._do(self.core.receive(peer_id, message, tuple(frames[3:]), digest, now))
             except (ProtocolError, ValueError) as error:
                 code = getattr(error, "code", "bad_key")
@@ -119,16 +134,25 @@ class Broker:
     def _drain_monitor(self) -> None:
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)
+            if event["event"] == FAILED:
+                self._door.failed(event)
+                continue
             peer_id = self._peer_of.pop(int(event["value"]), None)
             if peer_id is not None:
                 self._descriptor_of.pop(peer_id, None)
                 self._lost(peer_id, self.core.disconnected)
 
     def _lost(self, peer_id: bytes, tell: Callable[[bytes, float], list[Command]]) -> None:
+        self._key_of.pop(peer_id, None)
         peer = self.core.peers.get(peer_id)
         if peer is not None:
             log.warning("%s is lost (process %d)", peer.name, peer.hello.pid)
         self._do(tell(peer_id, time.monotonic()))
+
+    def _show_out(self, revoked: set[bytes]) -> None:
+        """Processes whose key was revoked are lost at once: nothing more is sent to them."""
+        for peer_id in [peer for peer, key in self._key_of.items() if key in revoked]:
+            self._lost(peer_id, self.core.disconnected)
 
     def _drain_subscriptions(self) -> None:
         while self._events.poll(0):

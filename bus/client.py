@@ -10,6 +10,7 @@ import zmq
 import zmq.asyncio
 
 from bus.codec import decode, encode
+from bus.dial import Dial
 from bus.sockets import make_socket
 from shared.errors import ProtocolError
 from shared.events import JobEvent
@@ -21,6 +22,9 @@ from shared.states import Lane
 
 log = logging.getLogger(__name__)
 
+ROLE = "web"  # whose key it shows
+LOOK_MILLISECONDS = 1000  # between looks whether the broker refuses us
+
 
 class BusClient:
     """Rings the broker's doorbell and follows its events."""
@@ -30,22 +34,25 @@ class BusClient:
         self._settings = settings
         self._door: Any = None
         self._events: Any = None
+        self._dials: list[Dial] = []
         self._table_at = float("-inf")
         self.table: BusTable | None = None
 
     async def start(self) -> None:
-        """Connect. The broker need not be there yet."""
+        """Connect. The broker need not be there yet. Misconfigured: see `bus.dial.Dial`."""
         plain: zmq.Context[zmq.Socket[bytes]] = zmq.Context.shadow(self._context.underlying)
-        door = make_socket(plain, zmq.DEALER)
-        door.connect(self._settings.bus)
-        self._door = door
-        self._events = self._context.socket(zmq.SUB)
-        self._events.setsockopt(zmq.LINGER, 0)
-        self._events.setsockopt(zmq.SUBSCRIBE, b"")
-        self._events.connect(self._settings.bus_events)
+        door, events = make_socket(plain, zmq.DEALER), make_socket(plain, zmq.SUB)
+        self._door, self._events = door, zmq.asyncio.Socket(events)
+        events.setsockopt(zmq.SUBSCRIBE, b"")
+        settings = self._settings
+        for socket, address in ((door, settings.bus), (events, settings.bus_events)):
+            self._dials.append(Dial(socket, address, settings, ROLE))
 
     async def close(self) -> None:
         """Close the sockets; a `watch` under way ends."""
+        for dial in self._dials:
+            dial.close()
+        self._dials.clear()
         for socket in (self._door, self._events):
             if socket is not None:
                 socket.close(linger=100)  # milliseconds: a last doorbell may still leave
@@ -73,7 +80,11 @@ class BusClient:
     async def watch(self) -> AsyncIterator[JobEvent | BusTable]:
         """Every event of the bus from now on. Run once; `table` is kept by it."""
         while True:
+            for dial in self._dials:
+                dial.look()
             try:
+                if not await self._events.poll(LOOK_MILLISECONDS):
+                    continue
                 frames = await self._events.recv_multipart()
             except (zmq.ZMQError, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError):

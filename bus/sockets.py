@@ -1,5 +1,6 @@
 """Sockets with the options that every one of ours has."""
 
+import ipaddress
 from urllib.parse import urlsplit
 
 import zmq
@@ -10,6 +11,10 @@ HIGH_WATER_MARK = 10_000  # a tripwire, not flow control: credit keeps far below
 MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 1000
+# A cut link says nothing. Without these TCP itself waits ever longer, up to minutes, before it
+# notices that the link is back; so the dead connection is given up and a new one dialled.
+UNANSWERED_MS = 5000
+CONNECT_MS = 2000
 
 
 def make_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
@@ -21,21 +26,34 @@ def make_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socke
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    socket.setsockopt(zmq.TCP_MAXRT, UNANSWERED_MS)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
     if kind == zmq.ROUTER:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a new connection of a peer replaces its old one
     return socket
 
 
-def check_private(address: str) -> None:
-    """Misconfigured when the address can be reached from other hosts: the bus has no keys yet."""
+def is_private(address: str) -> bool:
+    """Whether only this machine can reach the address."""
     if address.startswith(("ipc://", "inproc://")):
-        return
+        return True
     host = urlsplit(address).hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1":
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, an interface, or *: what it leads to may change
+
+
+def check_bind(address: str, *, keyed: bool) -> None:
+    """Misconfigured when the address can be reached from other hosts and nobody needs a key."""
+    if keyed or is_private(address):
         return
     raise Misconfigured(
-        f"The bus would listen on {address}, which other hosts can reach, without keys. "
-        "Use a loopback or ipc address for QUIRE_BUS and QUIRE_BUS_EVENTS.",
+        f"The bus would listen on {address}, which other hosts can reach, without keys. Make them "
+        "with `quire keys` and name their directory with --bus-keys (or QUIRE_BUS_KEYS), or use "
+        "a loopback or ipc address for QUIRE_BUS and QUIRE_BUS_EVENTS.",
         param="bus",
     )

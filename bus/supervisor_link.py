@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import zmq
 
 from bus.codec import decode, encode
+from bus.dial import Dial
 from bus.sockets import make_socket
 from shared.errors import ProtocolError
 from shared.messages import Exited, Heartbeat, Hello, Kill, Message, Pulse, Welcome, Who
@@ -30,7 +31,7 @@ class SupervisorLink:
         self._settings = settings
         self._socket = make_socket(context, zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, uuid.uuid4().bytes)
-        self._socket.connect(settings.bus)
+        self._dial = Dial(self._socket, settings.bus, settings, "supervisor")
         self._epoch = ""
         self._beat_at = 0.0
 
@@ -54,6 +55,7 @@ class SupervisorLink:
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + self._settings.heartbeat_seconds
+            self._dial.look()
             self._send(Heartbeat((), (), 0) if self._epoch else self._hello())
         requests: list[KillRequest] = []
         wait = int(timeout_seconds * 1000)
@@ -76,6 +78,7 @@ class SupervisorLink:
 
     def close(self) -> None:
         """Close the socket."""
+        self._dial.close()
         self._socket.close(linger=0)
 
     def _hello(self) -> Hello:

@@ -12,13 +12,14 @@ import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import zmq
 
 from bus.codec import Payload, check_payload, decode, encode
+from bus.delivery import Delivery, OpenAnswer
+from bus.dial import Dial
 from bus.sockets import make_socket
 from bus.wakeup import Wakeup
 from shared.errors import ProtocolError
@@ -43,27 +44,12 @@ from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
+__all__ = ["Delivery", "Worker"]
+
 RESEND_SECONDS = 2.0  # a commit takes milliseconds; later than this something was lost
 BEGIN_SECONDS = 0.25  # sending takes microseconds; longer means that nobody reads
 MAX_UNCOMMITTED = 64  # answers kept before the working thread has to wait
 KILLED_EXIT_CODE = 70  # EX_SOFTWARE: the broker called this process hung
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A task (or, for collect, a result) with its payload as memory views."""
-
-    message: Task | Result
-    payload: tuple[memoryview, ...]
-
-
-@dataclass(slots=True)
-class _Open:
-    """An answer that is not committed yet."""
-
-    lease: int
-    frames: list[Any]
-    sent_at: float
 
 
 class Worker:
@@ -89,13 +75,13 @@ class Worker:
         self._socket.setsockopt(zmq.IDENTITY, uuid.uuid4().bytes)
         # without a broker frames wait here, where they are counted, and not in the socket
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._socket.connect(settings.bus)
+        self._dial = Dial(self._socket, settings.bus, settings, role)
         self._wakeup = Wakeup()
         self._changed = threading.Condition()
         self._inbox: deque[Delivery] = deque()
         self._running: OrderedDict[str, int] = OrderedDict()
         self._begun: set[str] = set()
-        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._open: OrderedDict[str, OpenAnswer] = OrderedDict()
         self._outbox: deque[list[Any]] = deque()
         self._status: dict[str, Any] = {"state": "loading", "message": ""}
         self._progress = 0
@@ -178,7 +164,7 @@ class Worker:
         frames = encode(Result(key, lease, outcome, header), payload)
         with self._changed:
             self._changed.wait_for(lambda: len(self._open) < MAX_UNCOMMITTED or self._closing)
-            self._open[key] = _Open(lease, frames, time.monotonic())
+            self._open[key] = OpenAnswer(lease, frames, time.monotonic())
             self._running.pop(key, None)
             self._begun.discard(key)
             self._progress += 1
@@ -223,6 +209,7 @@ class Worker:
             now = time.monotonic()
             if now >= beat_at:
                 beat_at = now + self._settings.heartbeat_seconds
+                self._dial.look()
                 if not stuck:  # while the broker is away, old news would only pile up
                     self._beat()
                     self._resend(now - RESEND_SECONDS)
@@ -236,6 +223,7 @@ class Worker:
             self._drain_socket()
             if self._closing and stuck:
                 break  # the broker is away: what is not committed is tried again by others
+        self._dial.close()
         self._socket.close(linger=200)  # milliseconds: enough for a last goodbye
         self._wakeup.close()
         with self._changed:

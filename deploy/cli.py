@@ -23,6 +23,10 @@ COMMANDS = {
     "replay": ("quire replay JOB", "Run a job again: other engine, options or pages."),
     "cancel": ("quire cancel JOB...", "Stop jobs; what is done stays."),
     "engine": ("quire engine NAME", "One engine process, here or for a broker on another host."),
+    "keys": (
+        "quire keys [ACTION] [NAME]",
+        "Make, list, add and revoke the keys that let other hosts onto the bus.",
+    ),
     "doctor": ("quire doctor", "Look at the installation and say what to do."),
 }
 _ROLES = ("broker", "split", "collect", "web")  # what `up` starts; hidden from the help
@@ -33,6 +37,8 @@ _PRIVATE: tuple[str, ...] = (
     "database_url",
     "bus",
     "bus_events",
+    "bus_keys",
+    "bus_key",
     "engines",
     "api_keys",
 )
@@ -87,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     engine.add_argument("name", metavar="NAME", help="pymupdf, mineru, deepseek, ...")
     engine.add_argument("--gpu", type=_gpu, metavar="N", help="number of the GPU to use")
     add_setting_flags(engine)
+    _add_keys(command("keys", _keys))
     add_setting_flags(command("doctor", _doctor))
     for role in _ROLES:
         hidden = commands.add_parser(role, allow_abbrev=False)
@@ -131,6 +138,20 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     )
     _add_wait(parser)
     _add_server(parser)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("make", "list", "add", "revoke"),
+        default="make",
+        help="make: what is missing, one for each role [make]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the key to add or to revoke")
+    parser.add_argument("--role", default="engine", help="what it may do on the bus [engine]")
+    parser.add_argument("--engine", default="", metavar="NAME", help="only this engine [any]")
+    add_setting_flags(parser)
 
 
 def _add_choice(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
@@ -182,6 +203,18 @@ def _server(arguments: argparse.Namespace) -> int:
 
     url = arguments.server or url_of(settings_from(arguments))
     return run_command(url, arguments, api_key=os.environ.get("QUIRE_API_KEY", ""))
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    from deploy.key_commands import run_keys
+
+    return run_keys(
+        settings_from(arguments),
+        arguments.action,
+        arguments.name or "",
+        role=arguments.role,
+        engine=arguments.engine,
+    )
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -58,6 +58,7 @@ def examine(settings: Settings) -> list[Finding]:
         _gpus,
         _engines,
         _ports,
+        _keys,
         _data,
     )
     return [finding for look in looks for finding in look(settings)]
@@ -171,6 +172,17 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         # taken may well be by a quire that runs: worth a look, not a fault
         found = f"{where} is not free" if problem else f"{where} is free"
         yield Finding(endpoint.setting, NOTE if problem else OK, found, problem)
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    from deploy.key_commands import count_keys
+
+    try:
+        count = count_keys(settings)
+    except Misconfigured as error:
+        yield Finding("keys", PROBLEM, "the bus cannot start like this", str(error))
+        return
+    yield Finding("keys", OK, f"{count} keys" if count else "none: the bus is for this host only")
 
 
 def _data(settings: Settings) -> Iterator[Finding]:

@@ -99,4 +99,6 @@ def private_settings(settings: Settings, data: Path) -> Settings:
         database_url="",
         bus=f"ipc://{folder}/bus",
         bus_events=f"ipc://{folder}/events",
+        bus_keys="",
+        bus_key="",
     )

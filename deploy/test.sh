@@ -6,8 +6,9 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 . deploy/environment.sh
 
 # chromium: browser tests. The font: Chinese pages in it. postgresql: the store's other database.
+# iproute2: an engine on another host, in a network namespace.
 missing=()
-for package in chromium fonts-wqy-zenhei postgresql; do
+for package in chromium fonts-wqy-zenhei postgresql iproute2; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
     missing+=("$package")
 done

@@ -11,6 +11,7 @@ from deploy import roles
 from deploy.addresses import endpoints_of, require_free
 from deploy.broker_line import BrokerLine
 from deploy.data_lock import DataLock
+from deploy.key_commands import require_keys
 from deploy.log_lines import Say, Terminal, secrets_of
 from deploy.plan import processes_of
 from deploy.supervisor import NAME, Supervisor, require_supervision
@@ -30,6 +31,7 @@ def run_up(settings: Settings) -> int:
     require_supervision()
     endpoints = endpoints_of(settings)
     require_known_engines(settings)
+    require_keys(settings)
     specs = processes_of(settings)
     with DataLock(settings.data):
         require_free(endpoints)

@@ -29,6 +29,12 @@ class Settings:
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in the data directory.")
     bus: str = _setting("tcp://127.0.0.1:5570", "Address of the broker.")
     bus_events: str = _setting("tcp://127.0.0.1:5571", "Address of the broker's events.")
+    bus_keys: str = _setting(
+        "", "Directory of the bus's keys (`quire keys`); empty: none, this machine only."
+    )
+    bus_key: str = _setting(
+        "", "Key file of this one process; empty: that of its role in QUIRE_BUS_KEYS."
+    )
     engines: tuple[str, ...] = _setting(
         ("pymupdf",), "Engines that `up` starts: name[*processes][:gpuN], separated by commas."
     )

@@ -4,6 +4,7 @@ import re
 from dataclasses import is_dataclass
 from pathlib import Path
 
+from bus.permissions import MAY_SEND
 from shared import messages
 
 TEXT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -14,6 +15,20 @@ def test_the_table_of_messages_is_the_code():
     table = TEXT.split("## Messages")[1].split("##")[0]
     rows = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert rows == kinds
+
+
+def test_keys_may_send_what_the_table_says():
+    peers = set(MAY_SEND) - {"web"}
+    groups = {"peer": peers, "worker": {"engine", "split"}}
+    table = TEXT.split("## Messages")[1].split("##")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) → broker", table, re.MULTILINE)
+    assert len(rows) > 10
+    for kind, senders in rows:
+        named = [groups.get(word, {word}) for word in senders.split(", ")]
+        may = {role for role, kinds in MAY_SEND.items() if getattr(messages, kind) in kinds}
+        assert may == set().union(*named), kind
+    sent = {kind.__name__ for kinds in MAY_SEND.values() for kind in kinds}
+    assert sent == {kind for kind, _ in rows}
 
 
 def test_no_two_messages_share_a_number():

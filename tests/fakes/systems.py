@@ -5,8 +5,8 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,12 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def run_system(**flags: Any) -> AsyncIterator[System]:
-    """Start a system; nothing of it is left afterwards."""
+async def run_system(within: Sequence[str] = (), **flags: Any) -> AsyncIterator[System]:
+    """Start a system; nothing of it is left afterwards.
+
+    `within` is a program that runs each of its processes, such as `ip netns exec`. The door of
+    their bus may be out of reach then; their events, on ipc, are not.
+    """
     with tempfile.TemporaryDirectory(prefix="quire-test-") as folder:
         settings = load_settings(
             {
@@ -103,11 +107,14 @@ async def run_system(**flags: Any) -> AsyncIterator[System]:
         )
         store = Store.open(settings)
         log: list[str] = []
-        supervisor = Supervisor(
-            processes_of(settings, web=False), lambda name, line: log.append(f"{name}: {line}")
-        )
+        specs = [
+            replace(spec, command=(*within, *spec.command))
+            for spec in processes_of(settings, web=False)
+        ]
+        supervisor = Supervisor(specs, lambda name, line: log.append(f"{name}: {line}"))
         context = zmq.asyncio.Context()
-        bus = BusClient(context, settings)
+        here = replace(settings, bus=f"ipc://{folder}/nobody") if within else settings
+        bus = BusClient(context, here)
         await bus.start()
         system = System(settings, store, bus, supervisor, log)
 

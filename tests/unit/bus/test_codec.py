@@ -6,8 +6,7 @@ import msgpack
 import pytest
 
 from bus.codec import check_payload, decode, encode, payload_hash
-from bus.sockets import check_private
-from shared.errors import Misconfigured, ProtocolError
+from shared.errors import ProtocolError
 from shared.messages import Hello, Started, Task, parse_page_key
 
 HELLO = Hello("a", "engine", "s", "h", 1, 2, (("j:1:e", 3, "running"),), "e", {"x": 1}, {})
@@ -53,9 +52,3 @@ def test_what_is_not_ours_is_a_named_error(prefix, header, code):
 def test_a_split_key_is_no_page_key():
     with pytest.raises(ValueError):
         parse_page_key("split:j")
-
-
-@pytest.mark.parametrize("address", ["tcp://0.0.0.0:1", "tcp://*:1", "tcp://192.0.2.1:1"])
-def test_public_addresses_are_refused(address):
-    with pytest.raises(Misconfigured):
-        check_private(address)
