@@ -2,6 +2,7 @@
 
 import heapq
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 from bus.queues import Item
 from bus.state import BusState
@@ -57,25 +58,63 @@ class Attempts:
             self._state.counters["outages"] += 1
             self._wait(item, item.outages, now)
 
-    def crashed(self, item: Item, place: Place, why: str, now: float, *, known: bool) -> None:
-        """The page ran in a process that ended. `known`: `why` is the last word on that."""
-        self._state.counters["crashes"] += 1
-        item.reason_type = "crashed"
-        item.reason = _sentence(why)
-        if item.is_split:  # a job never fails for its split process
-            self._state.requeue(item)
-            return
-        item.crashes += 1
-        item.charged_to = place
-        if not known:
-            self._charged.setdefault(place, []).append(item.key)
-            if len(self._charged) > MAX_EXITS:
-                self._charged.popitem(last=False)
+    def crashed(
+        self, item: Item, place: Place, why: str, now: float, *, known: bool, front: bool = True
+    ) -> None:
+        """It ran, and nothing beside it, in a process that ended: charged, and tried again.
+
+        `known`: `why` is the last word on the ending. A page goes to the head of its job, or
+        (`front` False) behind the others; a split task waits, each time longer.
+        """
+        self.charge(item, place, why, known=known)
         if item.crashes >= self._state.settings.crash_attempts:
             item.header["quarantined"] = True
             self._verdict(item, now if known else now + EXIT_GRACE_SECONDS)
+        elif item.is_split:
+            self._wait(item, item.crashes, now)
         else:
+            self._state.requeue(item, front=front)
+
+    def charge(self, item: Item, place: Place, why: str, *, known: bool) -> None:
+        """Count a crash against it; it stays where it is."""
+        self._state.counters["crashes"] += 1
+        self._blame(item, place, why, known=known)
+        item.crashes += 1
+        item.charged_to = place
+
+    def crashed_together(
+        self, items: Sequence[Item], place: Place, why: str, *, known: bool
+    ) -> None:
+        """They all ran in a process that ended: nobody is charged, and they run apart from others.
+
+        Of those without their bytes nothing can be sent: they are read again first.
+        """
+        self._state.counters["crashes_shared"] += 1
+        here = [item for item in items if item.has_payload]
+        for item in items:
+            self._blame(item, place, why, known=known)
+            self._state.items.take_out(item)
+            if not item.has_payload:
+                self._state.requeue(item)
+        if here:
+            self._state.items.queue(here[0].service)  # so that the dispatcher looks there
+            self._state.suspects.halve(here)
+
+    def silent(self, item: Item, now: float) -> None:
+        """It ran in a process that says nothing any more; the second one is not risked at once."""
+        item.silences += 1
+        if item.silences == 1:
             self._state.requeue(item)
+        else:
+            self._wait_until(item, now + self._state.settings.hang_seconds)
+
+    def forgive(self, charges: Mapping[str, int]) -> None:
+        """These charges were the fault of a process."""
+        for key, number in charges.items():
+            item = self._state.items.get(key)
+            if item is not None and item.state != "verdict":
+                item.crashes = max(0, item.crashes - number)
+                self._state.counters["forgiven"] += number
 
     def exited(self, message: Exited, now: float) -> None:
         """The supervisor's word on a process that was lost before."""
@@ -83,16 +122,26 @@ class Attempts:
         for key in self._charged.pop(place, ()):
             item = self._state.items.get(key)
             if item is not None and item.charged_to == place:
-                item.reason = _sentence(how_it_ended(message))
+                item.reason = _sentence(how_it_ended(message), item)
                 item.header["exit_code"] = message.exit_code
                 item.header["signal"] = message.signal
                 if item.state == "verdict":
                     self._say_verdict(item, now)
 
+    def _blame(self, item: Item, place: Place, why: str, *, known: bool) -> None:
+        item.reason_type, item.reason = "crashed", _sentence(why, item)
+        if not known:
+            self._charged.setdefault(place, []).append(item.key)
+            if len(self._charged) > MAX_EXITS:
+                self._charged.popitem(last=False)
+
     def _wait(self, item: Item, tries: int, now: float) -> None:
         first = self._state.settings.backoff_seconds
-        item.ready_at = now + min(first * 2 ** min(tries - 1, 10), MAX_BACKOFF_SECONDS)
-        item.state, item.peer = "waiting", None
+        seconds = min(first * 2 ** min(tries - 1, 10), MAX_BACKOFF_SECONDS)
+        self._wait_until(item, now + seconds)
+
+    def _wait_until(self, item: Item, at: float) -> None:
+        item.ready_at, item.state, item.peer = at, "waiting", None
         heapq.heappush(self._waiting, (item.ready_at, self._state.sequence(), item))
 
     def _verdict(self, item: Item, say_at: float) -> None:
@@ -129,5 +178,6 @@ def how_it_ended(message: Exited) -> str:
     return f"it ended with exit code {message.exit_code}"
 
 
-def _sentence(why: str) -> str:
-    return f"The process that read this page was lost: {why}."
+def _sentence(why: str, item: Item) -> str:
+    what = "opened the document" if item.is_split else "read this page"
+    return f"The process that {what} was lost: {why}."

@@ -16,9 +16,9 @@ from bus.answers import Answers
 from bus.attempts import Attempts
 from bus.commands import Broadcast, Command, Send
 from bus.dispatch import Dispatcher
+from bus.endings import Endings
 from bus.feeding import Feeder
 from bus.peers import Peer, to_status
-from bus.queues import Item
 from bus.roster import Roster
 from bus.state import BusState
 from shared.errors import ProtocolError
@@ -42,7 +42,6 @@ from shared.messages import (
     Started,
     Submit,
     Who,
-    parse_page_key,
 )
 from shared.settings import Settings
 from shared.states import Lane
@@ -60,7 +59,8 @@ class Core:
         self.dispatcher = Dispatcher(self.state, self.feeder)
         self.attempts = Attempts(self.state)
         self.answers = Answers(self.state)
-        self.roster = Roster(self.state, self.dispatcher, self.attempts, self.answers)
+        self.roster = Roster(self.state, self.dispatcher, self.answers)
+        self.endings = Endings(self.state, self.dispatcher, self.attempts, self.answers)
         self.peers, self.items, self.book = self.state.peers, self.state.items, self.state.book
         self.counters = self.state.counters
         self._pulse_at = 0.0
@@ -70,13 +70,13 @@ class Core:
             Cancel: self._cancel,
             Priority: self._priority,
             Publish: self._publish,
-            Exited: self.roster.exited,
+            Exited: self.endings.exited,
         }
         self._of_peers: dict[type, Callable[[Peer, Any, float], None]] = {
             Heartbeat: self.roster.heartbeat,
             Started: self.roster.started,
             Returned: self.roster.returned,
-            Bye: self.roster.bye,
+            Bye: self.endings.bye,
             SplitDone: self._split_done,
             Committed: self._committed,
         }
@@ -92,6 +92,7 @@ class Core:
         if peer is not None:
             peer.seen_at = now
         if isinstance(message, Hello):
+            self.endings.spoke(peer_id)
             self.roster.hello(peer_id, message, now)
         elif kind in self._of_anyone:  # a doorbell needs no Hello
             self._of_anyone[kind](message, now)
@@ -100,7 +101,7 @@ class Core:
         elif isinstance(message, Result):
             self._result(peer, message, payload, digest, now)
         elif isinstance(message, PageReady):
-            self._page_ready(message, payload, digest)
+            self.feeder.page_ready(message, payload, digest)
         elif kind in self._of_peers:
             self._of_peers[kind](peer, message, now)
         else:
@@ -109,9 +110,7 @@ class Core:
 
     def disconnected(self, peer_id: bytes, now: float) -> list[Command]:
         """The socket of a peer is gone."""
-        peer = self.peers.get(peer_id)
-        if peer is not None:
-            self.roster.lose(peer, "its connection ended", now)
+        self.endings.disconnected(peer_id, "its connection ended", now)
         return self._flush(now)
 
     def unreachable(self, peer_id: bytes, now: float) -> list[Command]:
@@ -125,7 +124,7 @@ class Core:
         self.answers.tick(now)
         if now >= self._pulse_at:
             self._pulse_at = now + self.state.settings.heartbeat_seconds
-            self.roster.pulse(now)
+            self.endings.pulse(now)
             self.book.stale(now)
             self.feeder.unpark()
         return self._flush(now)
@@ -150,33 +149,6 @@ class Core:
 
     # --- pages -----------------------------------------------------------------------------
 
-    def _page_ready(self, message: PageReady, payload: tuple[Any, ...], digest: int) -> None:
-        item = self.items.get(message.key)
-        if item is not None:
-            if not item.has_payload and item.state != "verdict":
-                self.items.set_payload(item, payload, digest)  # adopted: now it can be sent again
-                item.header, item.service = dict(message.header), message.service
-            return
-        job = self.book.get(message.job)
-        if job is None or parse_page_key(message.key)[0] != job.id:
-            return  # cancelled meanwhile
-        item = Item(
-            key=message.key,
-            job=job.id,
-            service=message.service,
-            lane=job.lane,
-            header=dict(message.header),
-            crashes=int(message.header.get("crashes", 0)),
-        )
-        trials = job.trials.pop(item.key, None)
-        if trials is not None:
-            item.attempts, item.refusals = trials.attempts, trials.refusals
-            item.crashes = max(item.crashes, trials.crashes)
-        job.services.add(item.service)
-        self.items.add(item)
-        self.items.set_payload(item, payload, digest)
-        self.items.push(item)
-
     def _result(
         self, peer: Peer, message: Result, payload: tuple[Any, ...], digest: int, now: float
     ) -> None:
@@ -185,6 +157,8 @@ class Core:
         peer.running.discard(key)
         peer.progress_at = now
         item = self.items.get(key)
+        if message.outcome != "outside":
+            self._proved(peer)
         if message.outcome in {"done", "failed"}:
             if lease is not None and lease.running:
                 peer.finished(now, now - lease.started_at)
@@ -197,6 +171,11 @@ class Core:
             if item is not None and item.state == "leased" and item.peer == peer.id:
                 self.attempts.came_back(item, message, now)
         self.dispatcher.offer(peer, now)
+
+    def _proved(self, peer: Peer) -> None:
+        """It can do a page: whatever ended it before was not the process."""
+        self.state.places.finished(peer.slot)
+        peer.blamed = ""
 
     def _committed(self, _peer: Peer, message: Committed, now: float) -> None:
         for peer in self.answers.committed(message, now):
@@ -213,11 +192,9 @@ class Core:
     def _split_done(self, peer: Peer, message: SplitDone, now: float) -> None:
         lease = peer.leases.pop(message.key, None)
         peer.running.discard(message.key)
-        item = self.items.get(message.key)
-        if item is not None and item.lease == message.lease:
-            self.items.remove(item)
-            self.book.split_done(message.job, message.cursor, now, finished=message.finished)
+        self.feeder.split_done(message, now)
         if lease is not None:
+            self._proved(peer)
             peer.finished(now, now - lease.sent_at)
         peer.progress_at = now
         self.dispatcher.offer(peer, now)

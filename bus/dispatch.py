@@ -1,7 +1,6 @@
 """Which peer gets which item, and when."""
 
 import zlib
-from collections import OrderedDict
 
 from bus.feeding import Feeder
 from bus.peers import Lease, Peer
@@ -25,9 +24,9 @@ class Dispatcher:
 
     def run(self, now: float) -> None:
         """Hand out all that can be."""
-        items = self._state.items
-        for service, queue in list(items.queues.items()):
-            if items.suspects.get(service):
+        state = self._state
+        for service, queue in list(state.items.queues.items()):
+            if state.suspects.waits(service):
                 self._seat_suspects(service, now)
             if queue.pages:
                 self._dispatch(service, now)
@@ -36,21 +35,19 @@ class Dispatcher:
         """Put the peer where `run` finds it, or take it away from there."""
         if not peer.hello.service:
             return
-        room = self._room(peer.hello.service)
-        ready = peer.status.get("state", "ready") == "ready" and not peer.kill_asked
-        if not ready or len(peer.answered) >= MAX_UNCOMMITTED:
+        room, load = self._room(peer.hello.service), len(peer.leases)
+        credit = self._state.places.credit(peer.slot, peer.credit, now)
+        if not peer.is_ready or not credit or len(peer.answered) >= MAX_UNCOMMITTED:
             self._unseat(peer)
             room.drop(peer.id)
             return
-        load = len(peer.leases)
-        suspect = self._suspect_of(peer)
-        if suspect is None and load < peer.credit:
+        if peer.solo is not None:
+            self._offer_solo(peer, credit, now)
+            load = len(peer.leases)
+        if peer.solo is None and load < credit:
             room.put(peer.id, load)
-            return
-        room.drop(peer.id)
-        if suspect is not None and suspect.state == "suspect" and not load:
-            self._state.items.take_out(suspect)
-            self._send(suspect, peer, now)
+        else:
+            room.drop(peer.id)
 
     def withdraw(self, peer: Peer) -> None:
         """The peer is gone."""
@@ -68,9 +65,8 @@ class Dispatcher:
             item.state = "held"
             if item.is_split and not self._feeder.admit(item):
                 continue
-            if item.crashes >= ALONE_AFTER_CRASHES:
-                item.state, item.peer = "suspect", None
-                items.suspects.setdefault(service, OrderedDict())[item.key] = item
+            if (item.alone or item.crashes >= ALONE_AFTER_CRASHES) and not item.is_split:
+                self._state.suspects.add([item])
                 self._seat_suspects(service, now)
                 continue
             peer = self._state.peers[peer_id]
@@ -87,31 +83,34 @@ class Dispatcher:
         task = Task(item.key, item.lease, item.job, header)
         self._state.send(peer.id, task, item.payload, item.payload_hash)
 
-    # --- suspects: the peer first finishes what it has, then gets the one page alone ------
+    # --- suspects: the peer first finishes what it has, then gets the group and nothing else --
 
     def _seat_suspects(self, service: str, now: float) -> None:
-        for item in list(self._state.items.suspects[service].values()):
-            if item.peer is None:
-                peer_id = self._room(service).best()
-                if peer_id is None:
-                    return
-                peer = self._state.peers[peer_id]
-                item.peer, peer.solo = peer_id, item.key
-                self.offer(peer, now)
+        while (peer_id := self._room(service).best()) is not None:
+            group = self._state.suspects.take(service)
+            if group is None:
+                return
+            peer = self._state.peers[peer_id]
+            peer.solo = group
+            self.offer(peer, now)
 
-    def _suspect_of(self, peer: Peer) -> Item | None:
-        if peer.solo is None:
-            return None
-        item = self._state.items.get(peer.solo)
-        if item is None or item.peer != peer.id or item.state not in {"suspect", "leased"}:
+    def _offer_solo(self, peer: Peer, credit: int, now: float) -> None:
+        group = peer.solo
+        assert group is not None
+        if peer.leases and not group.begun:
+            return
+        while group.waiting and len(peer.leases) < credit:
+            group.begun = True
+            item = next(iter(group.waiting.values()))
+            self._state.items.take_out(item)
+            self._send(item, peer, now)
+        if not group.waiting and not peer.leases:
             peer.solo = None
-            return None
-        return item
 
     def _unseat(self, peer: Peer) -> None:
-        item = self._suspect_of(peer)
-        if item is not None and item.state == "suspect":
-            item.peer, peer.solo = None, None
+        if peer.solo is not None:
+            self._state.suspects.put_back(peer.solo)
+            peer.solo = None
 
     def _room(self, service: str) -> Room:
         room = self._rooms.get(service)

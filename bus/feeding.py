@@ -1,8 +1,12 @@
-"""When split works on which job: a window of pages per job, a limit of bytes per service."""
+"""When split works on which job (a window of pages per job, a limit of bytes per service), and
+what comes of it.
+"""
+
+from typing import Any
 
 from bus.queues import Item
 from bus.state import BusState
-from shared.messages import split_key
+from shared.messages import PageReady, SplitDone, parse_page_key, split_key
 from shared.settings import MIB
 
 STARVING_FACTOR = 2  # a job with nothing here gets in up to so many times the limit
@@ -59,6 +63,42 @@ class Feeder:
         self._peak_bytes = items.total_bytes
         while items.parked:
             items.push(items.parked.popitem(last=False)[1])
+
+    def page_ready(self, message: PageReady, payload: tuple[Any, ...], digest: int) -> None:
+        """A page from split: new, or the bytes of one that a worker holds already."""
+        state = self._state
+        item = state.items.get(message.key)
+        if item is not None:
+            if not item.has_payload and item.state != "verdict":
+                state.items.set_payload(item, payload, digest)  # now it can be sent again
+                item.header, item.service = dict(message.header), message.service
+            return
+        job = state.book.get(message.job)
+        if job is None or parse_page_key(message.key)[0] != job.id:
+            return  # cancelled meanwhile
+        item = Item(
+            key=message.key,
+            job=job.id,
+            service=message.service,
+            lane=job.lane,
+            header=dict(message.header),
+            crashes=int(message.header.get("crashes", 0)),
+        )
+        trials = job.trials.pop(item.key, None)
+        if trials is not None:
+            item.attempts, item.refusals = trials.attempts, trials.refusals
+            item.crashes, item.alone = max(item.crashes, trials.crashes), trials.alone
+        job.services.add(item.service)
+        state.items.add(item)
+        state.items.set_payload(item, payload, digest)
+        state.items.push(item)
+
+    def split_done(self, message: SplitDone, now: float) -> None:
+        """A chunk is out; one of an earlier lease says nothing about this one."""
+        item = self._state.items.get(message.key)
+        if item is not None and item.lease == message.lease:
+            self._state.items.remove(item)
+            self._state.book.split_done(message.job, message.cursor, now, finished=message.finished)
 
     def _has_room(self, services: set[str], here: int) -> bool:
         items = self._state.items

@@ -17,6 +17,7 @@ class Trials:
     attempts: int
     refusals: int
     crashes: int
+    alone: bool = False
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ class Ledger:
         self._items: dict[str, Item] = {}
         self._of_job: dict[str, dict[str, Item]] = {}
         self.queues: dict[str, LaneQueue] = {}
-        self.suspects: dict[str, OrderedDict[str, Item]] = {}
         self.parked: OrderedDict[str, Item] = OrderedDict()
         self.bytes: dict[str, int] = {}
         self.total_bytes = 0
@@ -68,7 +67,8 @@ class Ledger:
         if item.state == "queued":
             self.queues[item.service].remove(item)
         elif item.state == "suspect":
-            del self.suspects[item.service][item.key]
+            assert item.group is not None
+            del item.group[item.key]
         elif item.state == "parked":
             del self.parked[item.key]
         item.state = "held"

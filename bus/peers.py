@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from bus.suspects import Group
 from shared.health import WorkerStatus
 from shared.messages import Hello
 
@@ -22,7 +23,10 @@ class Lease:
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One process. `answered` are results passed on and not committed; `solo` a suspect page."""
+    """One process. `answered` are results passed on and not committed.
+
+    `solo` are suspects that it empties itself for, or runs. `blamed` says why it gets no pages.
+    """
 
     id: bytes
     hello: Hello
@@ -34,7 +38,8 @@ class Peer:
     answered: dict[str, None] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     status: dict[str, Any] = field(default_factory=dict)
-    solo: str | None = None
+    solo: Group | None = None
+    blamed: str = ""
     kill_asked: bool = False
     pages_done: int = 0
     usual_seconds: float | None = None
@@ -55,9 +60,19 @@ class Peer:
         return max(0, min(said if isinstance(said, int) else self.hello.credit, MAX_CREDIT))
 
     @property
+    def slot(self) -> tuple[str, str]:
+        """Where it runs: the same for the process that is started after it."""
+        return self.hello.host, self.hello.slot or self.hello.worker
+
+    @property
+    def is_ready(self) -> bool:
+        """It takes work now."""
+        return self.status.get("state", "ready") == "ready" and not self.kill_asked
+
+    @property
     def is_ready_engine(self) -> bool:
         """An engine that takes pages now."""
-        return self.hello.role == "engine" and self.status.get("state", "ready") == "ready"
+        return self.hello.role == "engine" and self.is_ready and not self.blamed
 
     def finished(self, now: float, seconds: float) -> None:
         """A task ended after so many seconds."""
@@ -84,10 +99,10 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         service=hello.service,
         pid=hello.pid,
         host=hello.host,
-        state=str(status.get("state", "ready")),
+        state="blocked" if peer.blamed else str(status.get("state", "ready")),
         engine=hello.engine,
         model=str(status.get("model", "")),
-        message=str(status.get("message", "")),
+        message=peer.blamed or str(status.get("message", "")),
         in_flight=len(peer.leases),
         running=tuple(sorted(key for key, lease in peer.leases.items() if lease.running)),
         credit=peer.credit,

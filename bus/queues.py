@@ -17,10 +17,11 @@ JobQueues = OrderedDict[str, deque["Item"]]
 class Item:
     """One unit of work that the broker knows: a page task or a split task.
 
-    `state` is queued, suspect (waits to run alone), parked (a split task that waits for memory),
-    waiting (for its back-off until `ready_at`), leased, answered (result passed on, not yet
-    committed), verdict (the broker's own final answer, not yet committed). `charged_to` is the
-    (host, pid) of the process whose end was charged last.
+    `state` is queued, suspect (waits in `group` to run apart), parked (a split task that waits for
+    memory), waiting (for its back-off until `ready_at`), leased, answered (result passed on, not
+    yet committed), verdict (the broker's own final answer, not yet committed). `charged_to` is the
+    (host, pid) of the process whose end was charged last; `alone` is set for a page that must not
+    run beside others again; `silences` counts processes that went silent over it.
     """
 
     key: str
@@ -39,7 +40,10 @@ class Item:
     refusals: int = 0
     crashes: int = 0
     outages: int = 0
+    silences: int = 0
     charged_to: tuple[str, int] | None = None
+    alone: bool = False
+    group: "OrderedDict[str, Item] | None" = None
     reason: str = ""
     reason_type: str = ""
     size: int = field(default=MIN_ITEM_BYTES)

@@ -1,19 +1,14 @@
-"""Processes that come, hold work, stand still and go."""
+"""Processes that come, say what they hold, and take up what they held before."""
 
 from bus.answers import Answers
-from bus.attempts import Attempts, Place, how_it_ended
-from bus.dispatch import MAX_UNCOMMITTED, Dispatcher
+from bus.dispatch import Dispatcher
 from bus.peers import Lease, Peer
 from bus.queues import Item
 from bus.state import BusState
 from shared.messages import (
-    Bye,
-    Exited,
     Heartbeat,
     Hello,
-    Kill,
     Publish,
-    Pulse,
     Resend,
     Returned,
     Started,
@@ -27,14 +22,10 @@ AUDIT_SECONDS = 2.0  # a task may be on its way this long before a heartbeat mus
 class Roster:
     """Who is here, and what each of them holds."""
 
-    def __init__(
-        self, state: BusState, dispatcher: Dispatcher, attempts: Attempts, answers: Answers
-    ) -> None:
+    def __init__(self, state: BusState, dispatcher: Dispatcher, answers: Answers) -> None:
         self._state = state
         self._dispatcher = dispatcher
-        self._attempts = attempts
         self._answers = answers
-        self._hung: dict[Place, str] = {}
 
     def hello(self, peer_id: bytes, hello: Hello, now: float) -> None:
         """A process is here, for the first time or again."""
@@ -44,6 +35,7 @@ class Roster:
             peer = Peer(id=peer_id, hello=hello, seen_at=now, since=now, progress_at=now)
             state.peers[peer_id] = peer
         peer.hello, peer.status, peer.seen_at = hello, dict(hello.status), now
+        peer.blamed = state.places.sentence(peer.slot, now)
         state.find_collector()
         state.send(peer_id, Welcome(state.epoch))
         self._audit(peer, {key for key, _, _ in hello.held}, now)
@@ -85,49 +77,6 @@ class Roster:
             if peer.leases.pop(key, None) is not None:
                 self._give_back(peer, key)
         self._dispatcher.offer(peer, now)
-
-    def bye(self, peer: Peer, _message: Bye, now: float) -> None:
-        """It leaves by itself: no crash."""
-        for lease in peer.leases.values():
-            lease.running = False
-        self.lose(peer, "it left", now)
-
-    def exited(self, message: Exited, now: float) -> None:
-        """The supervisor's word: a process ended."""
-        for peer in list(self._state.peers.values()):
-            if (peer.hello.host, peer.hello.pid) == (message.host, message.pid):
-                self._hung.setdefault((message.host, message.pid), how_it_ended(message))
-                self.lose(peer, how_it_ended(message), now)
-        self._attempts.exited(message, now)
-
-    def lose(self, peer: Peer, why: str, now: float) -> None:
-        """A process is gone: what it ran is charged, what it held goes back."""
-        state = self._state
-        del state.peers[peer.id]
-        self._dispatcher.withdraw(peer)
-        state.find_collector()
-        state.counters["lost_peers"] += 1
-        place = (peer.hello.host, peer.hello.pid)
-        known = self._hung.pop(place, None)
-        for key, lease in reversed(peer.leases.items()):
-            item = state.items.get(key)
-            if item is None or item.peer != peer.id or item.state != "leased":
-                continue
-            if lease.running:
-                self._attempts.crashed(item, place, known or why, now, known=known is not None)
-            else:
-                state.requeue(item)
-        self._answers.lost(peer, now)
-
-    def pulse(self, now: float) -> None:
-        """Each second: say that the broker lives; look who is silent and who hangs."""
-        for peer in list(self._state.peers.values()):
-            silent = now - peer.seen_at
-            if silent > self._state.settings.silence_seconds:
-                self.lose(peer, f"it was silent for {silent:.1f} s", now)
-            else:
-                self._state.send(peer.id, Pulse(self._state.epoch))
-                self._check_progress(peer, now)
 
     def _audit(self, peer: Peer, held: set[str], now: float) -> None:
         """What it does not list and should have by now was lost on the way."""
@@ -181,22 +130,3 @@ class Roster:
         item.has_payload, item.state = False, "held"
         self._state.items.add(item)
         return item
-
-    def _check_progress(self, peer: Peer, now: float) -> None:
-        if len(peer.answered) >= MAX_UNCOMMITTED:
-            peer.progress_at = now  # it waits for collect, which is no fault of its own
-        if not peer.running or peer.kill_asked:
-            return
-        settings = self._state.settings
-        usual = peer.usual_seconds or 0.0
-        stood = now - peer.progress_at
-        if stood <= max(settings.hang_seconds, settings.hang_factor * usual):
-            return
-        peer.kill_asked = True
-        self._state.counters["hangs"] += 1
-        reason = f"no progress for {stood:.0f} s on {', '.join(sorted(peer.running))}"
-        self._hung[peer.hello.host, peer.hello.pid] = f"it hung ({reason}) and was ended"
-        self._dispatcher.offer(peer, now)
-        for other in self._state.peers.values():
-            if other.hello.role == "supervisor" or other is peer:
-                self._state.send(other.id, Kill(peer.hello.host, peer.hello.pid, reason))

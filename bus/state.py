@@ -7,7 +7,9 @@ from bus.commands import Broadcast, Command, Send
 from bus.jobs import JobBook, Trials
 from bus.ledger import Ledger
 from bus.peers import Peer
+from bus.places import Places
 from bus.queues import Item
+from bus.suspects import Suspects
 from shared.messages import Message, Publish
 from shared.settings import Settings
 
@@ -21,6 +23,8 @@ class BusState:
         self.peers: dict[bytes, Peer] = {}
         self.items = Ledger()
         self.book = JobBook(self.items.pages_of)
+        self.suspects = Suspects()
+        self.places = Places()
         self.counters: Counter[str] = Counter()
         self.collector: bytes | None = None
         self._out: list[Command] = []
@@ -51,18 +55,20 @@ class BusState:
         found = [peer for peer in self.peers.values() if peer.hello.role == "collect"]
         self.collector = found[-1].id if found else None
 
-    def requeue(self, item: Item) -> None:
+    def requeue(self, item: Item, *, front: bool = True) -> None:
         """Back to the head of its job; without its bytes it is read again from the store."""
         self.items.take_out(item)
         item.peer = None
         if item.has_payload:
-            self.items.push(item, front=True)
+            self.items.push(item, front=front)
             self.counters["requeued"] += 1
             return
         self.items.remove(item)
         job = self.book.get(item.job)
         if job is not None:
-            job.trials[item.key] = Trials(item.attempts, item.refusals, item.crashes)
+            job.trials[item.key] = Trials(
+                item.attempts, item.refusals, item.crashes, alone=item.alone
+            )
             self.book.rescan(item.job)
 
     def forget(self, item: Item, now: float) -> None:

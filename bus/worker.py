@@ -40,7 +40,7 @@ from shared.messages import (
     Welcome,
     Who,
 )
-from shared.settings import Settings
+from shared.settings import SLOT_VARIABLE, Settings
 
 log = logging.getLogger(__name__)
 
@@ -333,6 +333,7 @@ class Worker:
             engine=self._engine,
             capabilities=self._capabilities,
             status=status,
+            slot=os.environ.get(SLOT_VARIABLE, ""),
         )
         self._send(encode(hello))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from deploy.lifeline import SUPERVISOR_PID
 from deploy.log_lines import LineSplitter
 from deploy.plan import ProcessSpec
+from shared.settings import SLOT_VARIABLE
 
 _READ_BYTES = 65536  # a pipe's size on Linux
 
@@ -45,7 +46,11 @@ class Child:
         self._lines = LineSplitter(say)
         self._started = time.monotonic()
         environment = {**os.environ, **spec.environment}
-        environment |= {"PYTHONUNBUFFERED": "1", SUPERVISOR_PID: str(os.getpid())}
+        environment |= {
+            "PYTHONUNBUFFERED": "1",
+            SUPERVISOR_PID: str(os.getpid()),
+            SLOT_VARIABLE: spec.name,
+        }
         self._process = subprocess.Popen(
             spec.command,
             stdin=subprocess.DEVNULL,

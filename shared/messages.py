@@ -18,7 +18,8 @@ VERSION = 1
 class Hello:
     """Peer to broker: who I am, how much I take, what I hold. First, and whenever asked.
 
-    `held` lists (key, lease, stage) with stage waiting, running or answered.
+    `held` lists (key, lease, stage) with stage waiting, running or answered. `slot` is the name
+    under which the process is started again when it ends.
     """
 
     KIND: ClassVar[int] = 1
@@ -32,6 +33,7 @@ class Hello:
     engine: str = ""
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Who:
 class Heartbeat:
     """Peer to broker, each second: I live, I hold this, my work has moved so far.
 
-    `progress` only grows; it is set by the working thread. `status` has state, message, rss_bytes
-    and what else the table of workers shows.
+    `progress` only grows; it is set by the working thread. `status` has state, message, rss_bytes,
+    what else the table of workers shows, and `credit` where that has changed since Hello.
     """
 
     KIND: ClassVar[int] = 4

@@ -12,6 +12,7 @@ from typing import Any
 from shared.errors import Misconfigured
 
 MIB = 1024 * 1024
+SLOT_VARIABLE = "QUIRE_SLOT"  # no setting: the name under which a supervisor starts a process
 SECRET_SETTINGS = frozenset({"api_keys", "database_url"})  # never logged, never shown
 
 

@@ -118,7 +118,7 @@ class Exchange:
         assert len(core.book) == 0
         assert core.items.total_bytes == 0
         assert not core.items.parked
-        assert not any(core.items.suspects.values())
+        assert not core.state.suspects
         assert not any(queue.pages for queue in core.items.queues.values())
         assert not any(queue.bytes for queue in core.items.queues.values())
         assert not any(queue.jobs() for queue in core.items.queues.values())
