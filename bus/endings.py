@@ -178,7 +178,10 @@ class Endings:
 
     def _hang_seconds(self, peer: Peer) -> float:
         settings = self._state.settings
-        return max(settings.hang_seconds, settings.hang_factor * (peer.usual_seconds or 0.0))
+        least = settings.hang_seconds
+        if peer.hello.role == "split":  # it waits for a child that has limits of its own
+            least += max(settings.open_seconds, settings.page_seconds)
+        return max(least, settings.hang_factor * (peer.usual_seconds or 0.0))
 
     def _kill(self, peer: Peer, reason: str) -> None:
         for other in self._state.peers.values():

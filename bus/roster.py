@@ -14,6 +14,7 @@ from shared.messages import (
     Started,
     Welcome,
     parse_page_key,
+    split_job,
 )
 
 AUDIT_SECONDS = 2.0  # a task may be on its way this long before a heartbeat must list it
@@ -105,7 +106,7 @@ class Roster:
             peer.leases[key] = Lease(old.sent_at if old else now, stage == "running", now)
         item = self._state.items.get(key)
         if item is None:
-            if key.startswith("split:"):
+            if split_job(key):
                 return  # of another epoch: a new one begins from the store
             item = self._adopted(peer, key)
         elif item.is_split and item.lease != lease:

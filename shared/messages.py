@@ -112,7 +112,8 @@ class Result:
 
     `outcome` is done, refused (of the page), outside (not of the page) or failed (final: no more
     attempts). Payload of `done`: `shared.page_codec`. `header` has reason, reason_type,
-    milliseconds, attempts, crashes, worker, options.
+    milliseconds, attempts, crashes, worker, options. The broker itself says failed of a page, or
+    of a split task, that it gives up.
     """
 
     KIND: ClassVar[int] = 9
@@ -298,3 +299,9 @@ def parse_page_key(key: str) -> tuple[str, int, str]:
 def split_key(job: str) -> str:
     """The key of a job's split task."""
     return f"split:{job}"
+
+
+def split_job(key: str) -> str:
+    """The job of a split task's key; empty when it is the key of a page."""
+    head, _, job = key.partition(":")
+    return job if head == "split" else ""

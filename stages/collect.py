@@ -14,7 +14,7 @@ import zmq
 from bus.worker import Delivery, Worker
 from shared.blocks import PageOutput
 from shared.errors import NotFound, ProtocolError, QuireError
-from shared.messages import Closed, Committed, Result, Submit, parse_page_key
+from shared.messages import Closed, Committed, Result, Submit, parse_page_key, split_job
 from shared.page_codec import from_frames
 from shared.records import Failure, PageResult, Settled
 from shared.render import image_extension, page_markdown, page_text
@@ -62,15 +62,34 @@ class Collector:
         settled: dict[str, Settled] = {}
         for delivery in deliveries:
             message = delivery.message
-            if isinstance(message, Result) and message.key not in settled:
+            if not isinstance(message, Result):
+                continue
+            job_id = split_job(message.key)
+            if job_id:
+                self._give_up(job_id, message)
+            elif message.key not in settled:
                 settled[message.key] = self._settled(message, delivery.payload)
         changes = self._store.settle(list(settled.values()))
         self._worker.progress()
-        self._worker.send(Committed(tuple(settled)))
+        if settled:
+            self._worker.send(Committed(tuple(settled)))
         for change in changes:
             publish_job(self._worker, change.job, change.settled)
             if change.complete:
                 self._finisher.add(change.job.id)
+
+    def _give_up(self, job_id: str, message: Result) -> None:
+        """Its document ends every process that opens it."""
+        reason = str(message.header.get("reason", "")) or "It cannot be split into pages."
+        sentence = f"The document could not be opened in {message.header.get('crashes', 0)} tries."
+        try:
+            job = self._store.fail_job(job_id, Failure("document_crashes", f"{sentence} {reason}"))
+        except NotFound:
+            log.info("job %s was deleted before it was given up", job_id)
+        else:
+            publish_job(self._worker, job)
+        self._worker.send(Committed((message.key,)))
+        self._worker.send(Closed((job_id,)))
 
     def _settled(self, message: Result, payload: tuple[memoryview, ...]) -> Settled:
         job, page, engine = parse_page_key(message.key)

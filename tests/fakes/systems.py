@@ -14,6 +14,8 @@ import pymupdf
 import zmq.asyncio
 
 from bus.client import BusClient
+from bus.supervisor_link import SupervisorLink
+from deploy.broker_line import BrokerLine
 from deploy.plan import processes_of
 from deploy.supervisor import Supervisor
 from shared.health import BusTable
@@ -86,7 +88,9 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def run_system(within: Sequence[str] = (), **flags: Any) -> AsyncIterator[System]:
+async def run_system(
+    within: Sequence[str] = (), *, web: bool = False, **flags: Any
+) -> AsyncIterator[System]:
     """Start a system; nothing of it is left afterwards.
 
     `within` is a program that runs each of its processes, such as `ip netns exec`. The door of
@@ -109,11 +113,18 @@ async def run_system(within: Sequence[str] = (), **flags: Any) -> AsyncIterator[
         log: list[str] = []
         specs = [
             replace(spec, command=(*within, *spec.command))
-            for spec in processes_of(settings, web=False)
+            for spec in processes_of(settings, web=web)
         ]
-        supervisor = Supervisor(specs, lambda name, line: log.append(f"{name}: {line}"))
-        context = zmq.asyncio.Context()
         here = replace(settings, bus=f"ipc://{folder}/nobody") if within else settings
+        context = zmq.asyncio.Context()
+        loop = asyncio.get_running_loop()
+        line = BrokerLine(
+            lambda: SupervisorLink(zmq.Context.shadow(context.underlying), here),
+            lambda pid, reason: loop.call_soon_threadsafe(supervisor.kill_hung, pid, reason),
+        )
+        supervisor = Supervisor(
+            specs, lambda name, line: log.append(f"{name}: {line}"), watcher=line
+        )
         bus = BusClient(context, here)
         await bus.start()
         system = System(settings, store, bus, supervisor, log)
@@ -126,13 +137,16 @@ async def run_system(within: Sequence[str] = (), **flags: Any) -> AsyncIterator[
         watching = asyncio.ensure_future(watch())
         serving = asyncio.ensure_future(supervisor.run())
         try:
-            yield system
-        except BaseException:
-            print("\n".join(log[-60:]))
-            raise
+            with line:
+                try:
+                    yield system
+                except BaseException:
+                    print("\n".join(log[-60:]))
+                    raise
+                finally:
+                    supervisor.stop()
+                    await serving
         finally:
-            supervisor.stop()
-            await serving
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await bus.close()

@@ -43,11 +43,28 @@ class Exchange:
     def say(self, peer: str, message: Message, payload: tuple[bytes, ...] = ()) -> None:
         self.hear(self.core.receive(peer.encode(), message, payload, 7, self.now))
 
-    def hello(self, peer: str, *, role: str = "engine", credit: int = 1, held: Any = ()) -> None:
+    def hello(
+        self, peer: str, *, role: str = "engine", credit: int = 1, held: Any = (), slot: str = ""
+    ) -> None:
         service = {"engine": ENGINE, "split": "split", "collect": "collect"}.get(role, "")
         pid = int.from_bytes(peer.encode()[-3:], "big")
         engine = "fake" if role == "engine" else ""
-        self.say(peer, Hello(peer, role, service, "host", pid, credit, tuple(held), engine))
+        held = tuple(held)
+        message = Hello(peer, role, service, "host", pid, credit, held, engine, slot=slot)
+        self.say(peer, message)
+
+    def crash(self, peer: str, *, slot: str = "", credit: int = 1) -> list[str]:
+        """A process comes, begins all that it is given, and dies. What it had begun."""
+        self.hello(peer, slot=slot, credit=credit)
+        tasks = self.tasks(peer)
+        for task in tasks:
+            self.start(peer, task)
+        self.lose(peer)
+        return [task.key for task in tasks]
+
+    def crashes(self) -> dict[str, int]:
+        """What each known page is charged with."""
+        return {item.key: item.crashes for item in self.core.items if not item.is_split}
 
     def pid(self, peer: str) -> int:
         return self.core.peers[peer.encode()].hello.pid
