@@ -1,0 +1,97 @@
+"""Views and tiles are those of the model's own image processor, number for number."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import (
+    DeepseekOcr2ImageProcessorPil,
+    get_optimal_tiled_canvas,
+)
+
+from engines.deepseek.families import UNLIMITED, V1, V2, Family
+from engines.deepseek.image_plan import plan_image
+from engines.deepseek.pixels import make_views
+from engines.deepseek.resampling import resize
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("family", [V1, V2, UNLIMITED], ids=lambda family: family.name)
+def test_the_grid_is_the_references_for_thousands_of_sizes(family: Family) -> None:
+    draw = random.Random(5)
+    sizes = [(draw.randint(1, 6000), draw.randint(1, 6000)) for _ in range(3000)]
+    # whole multiples of tiles: where two grids are equally near
+    sizes += [
+        (a * family.tile // 2, b * family.tile // 2) for a in range(1, 9) for b in range(1, 9)
+    ]
+    for width, height in sizes:
+        plan = plan_image(family, width, height)
+        expected = (0, 0)
+        if max(width, height) > family.tile:
+            tile = (family.tile, family.tile)
+            expected = get_optimal_tiled_canvas((height, width), tile, 2, family.max_tiles)
+        assert (plan.columns, plan.rows) == expected, (width, height)
+
+
+def _reference(
+    family: Family, image: np.ndarray, view: int, tiles: bool
+) -> dict[str, torch.Tensor]:
+    # without tiles the reference takes the side of its view from tile_size
+    tile = family.tile if tiles else view
+    processor = DeepseekOcr2ImageProcessorPil(
+        max_patches=family.max_tiles,
+        tile_size=tile,
+        size={"height": view, "width": view},
+        crop_to_patches=tiles,
+    )
+    return processor(images=[image], return_tensors="pt")
+
+
+SIZES = [(1240, 1754), (1754, 1240), (300, 200), (768, 768), (769, 500), (40, 3000), (1025, 1024)]
+
+
+@pytest.mark.parametrize("family", [V1, V2, UNLIMITED], ids=lambda family: family.name)
+@pytest.mark.parametrize("tiles", [True, False])
+def test_pixels_are_the_references(family: Family, tiles: bool) -> None:
+    noise = np.random.default_rng(1)
+    for width, height in SIZES:
+        image = noise.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        expected = _reference(family, image, 1024, tiles)
+        plan = plan_image(family, width, height, tiles=tiles)
+        views = make_views(image.tobytes(), plan, CPU, torch.float32)
+        assert torch.equal(views.view, expected["pixel_values"][0]), (width, height)
+        if plan.tiles:
+            assert torch.equal(views.tiles, expected["pixel_values_local"]), (width, height)
+        else:
+            assert "pixel_values_local" not in expected
+
+
+def test_resizing_in_whole_numbers_gives_pillows_bytes() -> None:
+    draw = random.Random(3)
+    noise = np.random.default_rng(3)
+    for _ in range(60):
+        before = draw.randint(1, 700), draw.randint(1, 700)
+        after = draw.randint(1, 500), draw.randint(1, 500)
+        image = noise.integers(0, 256, (before[1], before[0], 3), dtype=np.uint8)
+        expected = np.array(Image.fromarray(image).resize(after, Image.Resampling.BICUBIC))
+        pixels = torch.from_numpy(image)
+        across_first = resize(pixels, *after)
+        down_first = resize(resize(pixels, before[0], after[1]), *after)
+        # Pillow takes either order
+        equal = [np.array_equal(found, expected) for found in (across_first, down_first)]
+        assert any(equal), (before, after)
+
+
+def test_a_small_view_without_tiles_is_squeezed_for_v1() -> None:
+    plan = plan_image(V1, 1000, 500, view=640, tiles=False)
+    assert plan.scaled == (640, 640)
+    assert plan_image(V1, 1000, 500, view=1024, tiles=False).scaled == (1024, 512)
+    assert plan_image(V2, 1000, 500, view=768, tiles=False).scaled == (768, 384)
+
+
+def test_pixels_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="299 bytes are no 10 x 10 pixels"):
+        make_views(bytes(299), plan_image(V2, 10, 10), CPU, torch.float32)
