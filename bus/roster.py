@@ -68,8 +68,10 @@ class Roster:
         peer.progress_at = now
         item.attempts += 1
         if not item.is_split:
-            job, page, engine = parse_page_key(item.key)
-            data = {"page": page, "engine": engine, "state": "running", "worker": peer.name}
+            job, page, asked = parse_page_key(item.key)
+            engine = peer.hello.engine or asked
+            data = {"page": page, "asked": asked, "engine": engine, "state": "running"}
+            data["worker"] = peer.name
             self._state.publish(Publish(job, "running", 0, data))
 
     def returned(self, peer: Peer, message: Returned, now: float) -> None:

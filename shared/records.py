@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.blocks import Block
+from shared.routing import FALLBACKS, FIRST, Attempt, Route
 from shared.states import JobState, Lane, Origin, PageState
 
 
@@ -141,11 +142,15 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class PageTask:
-    """One page of one job for one engine: the row that says how far it is.
+    """One page of one job for one engine asked for: the row that says how far it is.
 
-    `attempts` counts the leases that ran, `reason` says in a sentence why it failed or was
-    retried, `reused_from` names the job whose identical work was taken, `milliseconds` is the
-    engine's time. `quarantined` when it crashed its engine too often.
+    `asked` is what the job named, "auto" included, and the key of the row; `engine` is the engine
+    that read the page or is going to, and `choice` says in a sentence why that one. `attempts`
+    counts the leases that ran, `history` lists those that gave no accepted answer. `reason` says
+    in a sentence why it failed or was retried, `reused_from` names the job whose identical work
+    was taken, `milliseconds` is the engine's time. `quarantined` when it crashed its engine too
+    often. `rung` is the step of the ladder that it is on, `turn` counts refused answers, `route`
+    is where it goes next when that is settled already.
     """
 
     job: str
@@ -162,13 +167,43 @@ class PageTask:
     worker: str = ""
     source: str = ""
     finished: float | None = None
+    asked: str = ""
+    choice: str = ""
+    rung: str = FIRST
+    turn: int = 0
+    route: Route | None = None
+    history: tuple[Attempt, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Where nothing else was asked for, the engine was."""
+        if not self.asked:
+            object.__setattr__(self, "asked", self.engine)
+
+    @property
+    def mark(self) -> str:
+        """One word for people: queued, done, retried, fallback, failed, quarantined, cancelled.
+
+        An open page is queued, or retried when an attempt came to nothing.
+        """
+        if self.state is PageState.CANCELLED:
+            return "cancelled"
+        if self.state is PageState.FAILED:
+            return "quarantined" if self.quarantined else "failed"
+        if self.rung in FALLBACKS:
+            return "fallback"
+        if self.history or self.attempts > 1:
+            return "retried"
+        return "done" if self.state is PageState.DONE else "queued"
 
     def to_json(self) -> dict[str, Any]:
         """The page as the API lists it."""
         return {
             "page": self.page,
             "engine": self.engine,
+            "asked": self.asked,
+            "choice": self.choice or None,
             "state": self.state.value,
+            "mark": self.mark,
             "attempts": self.attempts,
             "crashes": self.crashes,
             "reason": self.reason or None,
@@ -179,6 +214,7 @@ class PageTask:
             "worker": self.worker or None,
             "source": self.source or None,
             "finished": self.finished,
+            "history": [attempt.to_json() for attempt in self.history],
         }
 
 
@@ -186,6 +222,7 @@ class PageTask:
 class PageResult:
     """The committed answer for one page task, as `collect` writes it.
 
+    `engine` has read the page, `asked` is what the job named ("" in the constructor: the same).
     `raw` is the engine's output byte for byte. `images` names the crops in the blob store.
     """
 
@@ -208,15 +245,26 @@ class PageResult:
     model: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     reused_from: str | None = None
+    asked: str = ""
+
+    def __post_init__(self) -> None:
+        """Where nothing else was asked for, the engine was."""
+        if not self.asked:
+            object.__setattr__(self, "asked", self.engine)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How one page task ended: its final state, and its result when it is done."""
+    """How one page task ended: its final state, and its result when it is done.
+
+    `asked` is the key of the page task, `engine` what read it ("": the engine asked for).
+    `history` are attempts to add to those that are kept. A failure of another `turn` than the
+    page's is old news and ignored; None fits always.
+    """
 
     job: str
     page: int
-    engine: str
+    asked: str
     state: PageState
     attempts: int = 1
     crashes: int = 0
@@ -226,6 +274,27 @@ class Settled:
     milliseconds: float | None = None
     worker: str = ""
     result: PageResult | None = None
+    engine: str = ""
+    choice: str = ""
+    rung: str = FIRST
+    turn: int | None = None
+    history: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A page task whose answer was refused goes on to `route`, when its turn is still `turn`."""
+
+    job: str
+    page: int
+    asked: str
+    turn: int
+    route: Route
+    attempts: int = 1
+    crashes: int = 0
+    reason: str = ""
+    reason_type: str = ""
+    history: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Collector:
         return Settled(
             job=job,
             page=page,
-            engine=engine,
+            asked=engine,
             state=PageState.DONE if result is not None else PageState.FAILED,
             attempts=int(header.get("attempts", 1)),
             crashes=int(header.get("crashes", 0)),

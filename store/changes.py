@@ -1,6 +1,6 @@
 """What a commit of the store tells its caller."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.records import Job, PageTask
 
@@ -9,12 +9,14 @@ from shared.records import Job, PageTask
 class JobChange:
     """One job after `settle`: the page tasks that this commit settled, each for the first time.
 
-    `complete` when every page row is settled and the job is still running: time to merge.
+    `retried` are those whose answer was refused and that go on. `complete` when every page row is
+    settled and the job is still running: time to merge.
     """
 
     job: Job
     settled: list[PageTask]
     complete: bool
+    retried: list[PageTask] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

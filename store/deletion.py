@@ -15,7 +15,16 @@ from store.database import Database
 from store.jobs import require_job
 from store.references import References
 from store.rows import OPEN_STATES
-from store.schema import artifacts, documents, jobs, page_images, pages, result_images, results
+from store.schema import (
+    artifacts,
+    attempts,
+    documents,
+    jobs,
+    page_images,
+    pages,
+    result_images,
+    results,
+)
 
 _RESULTS_PER_WRITE = 200  # some 30 ms with their search rows
 _PAGES_PER_WRITE = 2000
@@ -80,8 +89,9 @@ class Deletion:
             batch = sa.select(pages.c.page).where(pages.c.job == job_id).order_by(pages.c.page)
             numbers = list(connection.scalars(batch.limit(_PAGES_PER_WRITE)))
             if numbers:
-                gone = sa.delete(pages).where(pages.c.job == job_id, pages.c.page <= numbers[-1])
-                connection.execute(gone)
+                for table in (attempts, pages):
+                    here = (table.c.job == job_id) & (table.c.page <= numbers[-1])
+                    connection.execute(sa.delete(table).where(here))
         return bool(numbers)
 
     def _purge_job(self, job_id: str) -> None:

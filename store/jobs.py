@@ -89,7 +89,9 @@ class Jobs:
             query = query.where(jobs.c.state == state.value)
         if engine:
             names = "," + jobs.c.engine + ","
-            ran = (pages.c.job == jobs.c.id) & (pages.c.engine == clean(engine))
+            ran = (pages.c.job == jobs.c.id) & (
+                sa.func.coalesce(pages.c.used, pages.c.engine) == clean(engine)
+            )
             asked = names.contains(f",{clean(engine)},", autoescape=True)
             query = query.where(asked | sa.exists().where(ran))  # "auto" counts for what it took
         if q.strip():

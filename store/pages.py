@@ -1,17 +1,21 @@
 """Page rows and preview images: what split writes."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from shared.records import Job, PageTask
+from shared.routing import Route
 from shared.states import JobState, PageState
+from store.attempts import page_tasks
 from store.blobs import BlobStore
 from store.database import Database
 from store.jobs import require_job
 from store.references import References
-from store.rows import MAX_NUMBER, OPEN_PAGES, page_task
+from store.rows import MAX_NUMBER, OPEN_PAGES, finite, other_than
 from store.schema import documents, jobs, page_images, pages
 
 
@@ -39,6 +43,11 @@ class Pages:
                 "quarantined": False,
                 "worker": "",
                 "source": "",
+                "choice": "",
+                "rung": "",
+                "turn": 0,
+                "kept": 0,
+                "route": "",
             }
             for page, engine in unique
         ]
@@ -83,8 +92,8 @@ class Pages:
             )
         with self._database.read() as connection:
             require_job(connection, job_id)
-            rows = connection.execute(query.order_by(pages.c.page, pages.c.engine))
-            return [page_task(row) for row in rows]
+            rows = connection.execute(query.order_by(pages.c.page, pages.c.engine)).all()
+            return page_tasks(connection, rows)
 
     def pending(self, job_id: str, after: tuple[int, str], limit: int) -> list[PageTask]:
         """See Store."""
@@ -95,10 +104,53 @@ class Pages:
             .order_by(pages.c.page, pages.c.engine)
             .limit(limit)
         )
-        with self._database.read() as connection:
-            return [page_task(row) for row in connection.execute(query)]
+        return self._open_tasks(query)
 
-    def add_images(self, document_id: str, images: Mapping[int, str]) -> None:
+    def still_pending(self, job_id: str, keys: Sequence[tuple[int, str]]) -> list[PageTask]:
+        """See Store."""
+        columns = sa.tuple_(pages.c.page, pages.c.engine)
+        query = (
+            sa.select(pages)
+            .where(pages.c.job == job_id, pages.c.state.in_(OPEN_PAGES), columns.in_(list(keys)))
+            .order_by(pages.c.page, pages.c.engine)
+        )
+        return self._open_tasks(query) if keys else []
+
+    def _open_tasks(self, query: sa.Select[Any]) -> list[PageTask]:
+        with self._database.read() as connection:
+            return page_tasks(connection, connection.execute(query).all())
+
+    def note_routes(self, job_id: str, routes: Mapping[tuple[int, str], Route]) -> None:
+        """See Store."""
+        statement = (
+            sa.update(pages)
+            .where(
+                pages.c.job == job_id,
+                pages.c.page == sa.bindparam("key_page"),
+                pages.c.engine == sa.bindparam("key_engine"),
+                pages.c.turn == sa.bindparam("key_turn"),
+                sa.or_(*(pages.c.state == state for state in OPEN_PAGES)),
+            )
+            .values({name: sa.bindparam(name) for name in ("used", "choice", "rung")})
+        )
+        rows = [
+            {
+                "key_page": page,
+                "key_engine": asked,
+                "key_turn": route.turn,
+                "used": other_than(asked, route.engine),
+                "choice": route.choice,
+                "rung": route.rung,
+            }
+            for (page, asked), route in routes.items()
+        ]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(statement, rows)
+
+    def add_images(
+        self, document_id: str, images: Mapping[int, str], inks: Mapping[int, float]
+    ) -> None:
         """See Store."""
         old: set[str] = set()
         with self._database.write() as connection:
@@ -113,7 +165,12 @@ class Pages:
                 old = set(connection.scalars(query))
                 connection.execute(sa.delete(page_images).where(here, numbers))
                 rows = [
-                    {"document": document_id, "page": page, "sha256": sha256}
+                    {
+                        "document": document_id,
+                        "page": page,
+                        "sha256": sha256,
+                        "ink": finite(inks.get(page, math.nan)),
+                    }
                     for page, sha256 in images.items()
                     if sha256 not in lost
                 ]
@@ -133,3 +190,12 @@ class Pages:
         with self._database.read() as connection:
             sha256: str | None = connection.scalar(query)
             return sha256
+
+    def look(self, document_id: str, page: int) -> tuple[str | None, float | None]:
+        """See Store."""
+        query = sa.select(page_images.c.sha256, page_images.c.ink).where(
+            page_images.c.document == document_id, page_images.c.page == min(page, MAX_NUMBER)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.sha256, row.ink) if row is not None else (None, None)

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared.errors import NotFound
-from shared.records import PageResult, PageTask, Settled
+from shared.records import PageResult, PageTask, Retry, Settled
 from shared.states import JobState, PageState
+from store.attempts import KEYS_PER_QUERY, Key, add_attempts, page_tasks
 from store.blobs import BlobStore
 from store.changes import JobChange
 from store.database import Database
@@ -23,6 +24,7 @@ from store.rows import (
     canonical,
     finite,
     load_jobs,
+    other_than,
     page_result,
     page_task,
     result_row,
@@ -30,10 +32,9 @@ from store.rows import (
 from store.schema import jobs, pages, result_images, results
 from store.words import clean
 
-_KEYS_PER_QUERY = 300  # three parameters each; SQLite allows thousands
 _RESULTS_PER_READ = 16  # pages in memory while `results` streams
 
-Key = tuple[str, int, str]
+Change = Settled | Retry
 
 
 class Results:
@@ -44,66 +45,63 @@ class Results:
         self._blobs = blobs
         self._references = references
 
-    def settle(self, batch: Sequence[Settled]) -> list[JobChange]:
+    def settle(self, batch: Sequence[Change]) -> list[JobChange]:
         """See Store."""
-        first: dict[Key, Settled] = {}
+        first: dict[Key, Change] = {}
         for item in batch:
             _check(item)
-            first.setdefault((item.job, item.page, item.engine), item)
+            first.setdefault((item.job, item.page, item.asked), item)
         # Compressing and encoding take longer than writing: before the transaction.
-        prepared = {key: result_row(s.result) for key, s in first.items() if s.result}
-        mentioned = [sha for item in batch if item.result for sha in item.result.images]
+        prepared = {
+            key: result_row(item.result)
+            for key, item in first.items()
+            if isinstance(item, Settled) and item.result
+        }
+        mentioned = [sha256 for item in batch for sha256 in _images(item)]
         try:
             with self._database.write() as connection:
-                fresh = {key: first[key] for key in _open_keys(connection, list(first))}
-                self._write_pages(connection, fresh)
+                kept = _attempts_kept(connection, first)
+                fresh = {key: first[key] for key in kept}
+                self._write_pages(connection, fresh, kept)
                 self._write_results(connection, fresh, prepared)
                 changes = _count(connection, fresh)
         finally:
             for sha256 in mentioned:
                 self._blobs.release(sha256)
-        kept = {sha for item in fresh.values() if item.result for sha in item.result.images}
-        self._references.free(set(mentioned) - kept)
+        used = {sha256 for item in fresh.values() for sha256 in _images(item)}
+        self._references.free(set(mentioned) - used)
         return changes
 
-    def _write_pages(self, connection: sa.Connection, fresh: Mapping[Key, Settled]) -> None:
-        if not fresh:
-            return
+    def _write_pages(
+        self, connection: sa.Connection, fresh: Mapping[Key, Change], kept: Mapping[Key, int]
+    ) -> None:
         now = time.time()
-        statement = (
-            sa.update(pages)
-            .where(
-                pages.c.job == sa.bindparam("key_job"),
-                pages.c.page == sa.bindparam("key_page"),
-                pages.c.engine == sa.bindparam("key_engine"),
-            )
-            .values(
-                {
-                    name: sa.bindparam(name)
-                    for name in _page_row(next(iter(fresh.values())), now)
-                    if not name.startswith("key_")
-                }
-            )
-        )
-        connection.execute(statement, [_page_row(item, now) for item in fresh.values()])
+        finals = [_final_row(i, now, kept[k]) for k, i in fresh.items() if isinstance(i, Settled)]
+        retries = [_retry_row(i, kept[k]) for k, i in fresh.items() if isinstance(i, Retry)]
+        for rows in (finals, retries):
+            if rows:
+                names = [name for name in rows[0] if not name.startswith("key_")]
+                values: dict[Any, Any] = {name: sa.bindparam(name) for name in names}
+                connection.execute(_UPDATE_PAGE.values(values), rows)
+        add_attempts(connection, ((key, kept[key], item.history) for key, item in fresh.items()))
 
     def _write_results(
         self,
         connection: sa.Connection,
-        fresh: Mapping[Key, Settled],
+        fresh: Mapping[Key, Change],
         prepared: Mapping[Key, dict[str, Any]],
     ) -> None:
         rows = [{"job": key[0], **prepared[key]} for key in fresh if key in prepared]
         if not rows:
             return
         last: int = connection.scalar(sa.select(sa.func.max(results.c.id))) or 0
-        images = {key: list(item.result.images) for key, item in fresh.items() if item.result}
+        images = {key: _images(fresh[key]) for key in fresh if key in prepared}
         lost = self._references.require(connection, (s for names in images.values() for s in names))
         links: list[dict[str, Any]] = []
         for number, (key, row) in enumerate(zip(images, rows, strict=True), start=last + 1):
-            result = fresh[key].result
-            if lost.intersection(images[key]) and result:
-                row.update(result_row(_without(result, lost)))
+            item = fresh[key]
+            if lost.intersection(images[key]) and isinstance(item, Settled) and item.result:
+                row.update(result_row(_without(item.result, lost)))
             row.update(id=number, job=key[0], page=key[1], engine=key[2])
             kept = dict.fromkeys(s for s in images[key] if s not in lost)
             links += [{"result": number, "sha256": sha256} for sha256 in kept]
@@ -119,7 +117,8 @@ class Results:
             page = min(page, MAX_NUMBER)
             query = sa.select(pages).where(pages.c.job == job_id, pages.c.page == page)
             if engine is not None:
-                query = query.where(pages.c.engine == clean(engine))
+                name = clean(engine)
+                query = query.where(sa.or_(pages.c.engine == name, pages.c.used == name))
             tasks = [page_task(row) for row in connection.execute(query.order_by(pages.c.engine))]
             if not tasks and job.state is not JobState.QUEUED:
                 by = f" by {engine}" if engine is not None else ""
@@ -127,10 +126,16 @@ class Results:
             query = sa.select(results).where(results.c.job == job_id, results.c.page == page)
             rows = {row.engine: row for row in connection.execute(query)}
         asked = {name: rank for rank, name in enumerate(job.engines)}
-        tasks.sort(key=lambda t: (t.state is not PageState.DONE, asked.get(t.engine, len(asked))))
+        tasks.sort(
+            key=lambda t: (
+                t.state is not PageState.DONE,
+                t.asked != engine,
+                asked.get(t.asked, len(asked)),
+            )
+        )
         for task in tasks:
-            if task.engine in rows:
-                return page_result(rows[task.engine])
+            if task.asked in rows:
+                return page_result(rows[task.asked])
         raise NotFound(_not_ready(page, tasks), code="page_not_ready")
 
     def stream(self, job_id: str) -> Iterator[PageResult]:
@@ -203,7 +208,7 @@ class Results:
                 jobs.c.document == document_id,
                 VISIBLE,
                 results.c.page == page,
-                results.c.engine == engine,
+                sa.func.coalesce(results.c.used, results.c.engine) == engine,
                 results.c.options == canonical(options),
                 pages.c.state == PageState.DONE.value,
             )
@@ -224,36 +229,54 @@ class Results:
         return None
 
 
-def _check(item: Settled) -> None:
-    what = f"page {item.page} of job {item.job} ({item.engine})"
+_UPDATE_PAGE = sa.update(pages).where(
+    pages.c.job == sa.bindparam("key_job"),
+    pages.c.page == sa.bindparam("key_page"),
+    pages.c.engine == sa.bindparam("key_engine"),
+)
+
+
+def _check(item: Change) -> None:
+    if isinstance(item, Retry):
+        return
+    what = f"page {item.page} of job {item.job} ({item.asked})"
     if not item.state.is_final:
         raise ValueError(f"{what} cannot be settled as {item.state.value}, which is not final")
     if item.state is PageState.DONE and item.result is None:
         raise ValueError(f"{what} is done but has no result")
 
 
-def _open_keys(connection: sa.Connection, keys: Sequence[Key]) -> list[Key]:
-    """Those whose page row exists and is not settled, in the order given."""
-    found: set[Key] = set()
+def _images(item: Change) -> tuple[str, ...]:
+    return item.result.images if isinstance(item, Settled) and item.result else ()
+
+
+def _attempts_kept(connection: sa.Connection, batch: Mapping[Key, Change]) -> dict[Key, int]:
+    """How many attempts are kept of those whose row is open, and in whose turn this fits."""
+    rows: dict[Key, Any] = {}
+    keys = list(batch)
     columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        query = sa.select(pages.c.job, pages.c.page, pages.c.engine).where(
-            columns.in_(keys[start : start + _KEYS_PER_QUERY]), pages.c.state.in_(OPEN_PAGES)
+    shown = (pages.c.job, pages.c.page, pages.c.engine, pages.c.turn, pages.c.kept)
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        query = sa.select(*shown).where(
+            columns.in_(keys[start : start + KEYS_PER_QUERY]), pages.c.state.in_(OPEN_PAGES)
         )
-        found.update((row.job, row.page, row.engine) for row in connection.execute(query))
-    return [key for key in keys if key in found]
+        for row in connection.execute(query):
+            rows[row.job, row.page, row.engine] = row
+    return {key: rows[key].kept for key in keys if key in rows and _fits(batch[key], rows[key])}
 
 
-def _page_row(item: Settled, now: float) -> dict[str, Any]:
+def _fits(item: Change, row: Any) -> bool:
+    """A good answer counts whenever it comes; a bad one only for the turn that it ends."""
+    if isinstance(item, Settled) and (item.state is not PageState.FAILED or item.turn is None):
+        return True
+    return bool(item.turn == row.turn)
+
+
+def _final_row(item: Settled, now: float, kept: int) -> dict[str, Any]:
+    engine = item.engine or (item.result.engine if item.result else "")
     return {
-        "key_job": item.job,
-        "key_page": item.page,
-        "key_engine": item.engine,
+        **_common(item, kept, engine, item.choice, item.rung),
         "state": item.state.value,
-        "attempts": item.attempts,
-        "crashes": item.crashes,
-        "reason": clean(item.reason),
-        "reason_type": clean(item.reason_type),
         "quarantined": item.quarantined,
         "milliseconds": None if item.milliseconds is None else finite(item.milliseconds),
         "worker": clean(item.worker),
@@ -263,12 +286,38 @@ def _page_row(item: Settled, now: float) -> dict[str, Any]:
     }
 
 
-def _count(connection: sa.Connection, fresh: Mapping[Key, Settled]) -> list[JobChange]:
+def _retry_row(item: Retry, kept: int) -> dict[str, Any]:
+    route = item.route
+    return {
+        **_common(item, kept, route.engine, route.choice, route.rung),
+        "turn": route.turn,
+        "route": canonical(route.to_json()),
+    }
+
+
+def _common(item: Change, kept: int, engine: str, choice: str, rung: str) -> dict[str, Any]:
+    return {
+        "key_job": item.job,
+        "key_page": item.page,
+        "key_engine": item.asked,
+        "used": other_than(item.asked, engine),
+        "choice": clean(choice),
+        "rung": clean(rung)[:16],
+        "attempts": item.attempts,
+        "crashes": item.crashes,
+        "reason": clean(item.reason),
+        "reason_type": clean(item.reason_type),
+        "kept": kept + len(item.history),
+    }
+
+
+def _count(connection: sa.Connection, fresh: Mapping[Key, Change]) -> list[JobChange]:
     """Move the counts and revisions of the jobs, and read them back."""
     states: dict[str, dict[str, int]] = {}
     for item in fresh.values():
         counts = states.setdefault(item.job, {"done": 0, "failed": 0, "cancelled": 0})
-        counts[item.state.value] += 1
+        if isinstance(item, Settled):
+            counts[item.state.value] += 1
     if not states:
         return []
     statement = (
@@ -285,19 +334,22 @@ def _count(connection: sa.Connection, fresh: Mapping[Key, Settled]) -> list[JobC
         statement,
         [{"key": job, **{f"more_{k}": n for k, n in c.items()}} for job, c in states.items()],
     )
-    settled: dict[str, list[PageTask]] = {}
+    tasks: dict[str, list[PageTask]] = {}
     ids = list(fresh)
     columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
-    for start in range(0, len(ids), _KEYS_PER_QUERY):
-        query = sa.select(pages).where(columns.in_(ids[start : start + _KEYS_PER_QUERY]))
-        for row in connection.execute(query):
-            settled.setdefault(row.job, []).append(page_task(row))
+    for start in range(0, len(ids), KEYS_PER_QUERY):
+        query = sa.select(pages).where(columns.in_(ids[start : start + KEYS_PER_QUERY]))
+        for task in page_tasks(connection, connection.execute(query).all()):
+            tasks.setdefault(task.job, []).append(task)
+    for told in tasks.values():
+        told.sort(key=lambda task: (task.page, task.asked))
     changed = load_jobs(connection, JOB_QUERY.where(jobs.c.id.in_(list(states))))
     return [
         JobChange(
             job=job,
-            settled=sorted(settled[job.id], key=lambda task: (task.page, task.engine)),
+            settled=[task for task in tasks[job.id] if task.state.is_final],
             complete=job.state is JobState.RUNNING and job.counts.pending == 0,
+            retried=[task for task in tasks[job.id] if not task.state.is_final],
         )
         for job in changed
     ]

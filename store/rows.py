@@ -3,15 +3,16 @@
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from shared.blocks import Block
 from shared.records import Counts, Document, Failure, Job, PageResult, PageTask
+from shared.routing import Attempt, Route
 from shared.states import JobState, Lane, Origin, PageState
-from store.schema import artifacts, documents, jobs, pages
+from store.schema import artifacts, documents, jobs
 from store.words import clean
 
 MAX_NUMBER = 2**31 - 1  # the largest page number that every database's columns take
@@ -91,11 +92,37 @@ def _job(row: sa.Row[Any], files: Mapping[str, str]) -> Job:
     )
 
 
-def page_task(row: sa.Row[Any]) -> PageTask:
-    """From a row with all columns of `pages`."""
-    values = {column.name: getattr(row, column.name) for column in pages.columns}
-    values["state"] = PageState(values["state"])
-    return PageTask(**values)
+def page_task(row: sa.Row[Any], history: Sequence[Attempt] = ()) -> PageTask:
+    """From a row with all columns of `pages`, and the attempts that are kept of it."""
+    engine = row.used or row.engine
+    return PageTask(
+        job=row.job,
+        page=row.page,
+        engine=engine,
+        state=PageState(row.state),
+        attempts=row.attempts,
+        crashes=row.crashes,
+        reason=row.reason,
+        reason_type=row.reason_type,
+        quarantined=row.quarantined,
+        milliseconds=row.milliseconds,
+        reused_from=row.reused_from,
+        worker=row.worker,
+        source=row.source,
+        finished=row.finished,
+        asked=row.engine,
+        choice=row.choice,
+        rung=row.rung,
+        turn=row.turn,
+        route=Route.from_json(json.loads(row.route), engine) if row.route else None,
+        history=tuple(history),
+    )
+
+
+def other_than(asked: str, engine: str) -> str | None:
+    """The engine as the column `used` has it: null where it is the one asked for."""
+    name = clean(engine)[:64]
+    return name if name and name != asked else None
 
 
 def result_row(result: PageResult) -> dict[str, Any]:
@@ -108,7 +135,8 @@ def result_row(result: PageResult) -> dict[str, Any]:
     return {
         "job": result.job,
         "page": result.page,
-        "engine": result.engine,
+        "engine": result.asked,
+        "used": other_than(result.asked, result.engine),
         "text": clean(result.text),
         "markdown": pack(result.markdown.encode("utf-8", "replace")),
         "blocks": pack(encoded.encode("utf-8", "replace")),
@@ -134,7 +162,8 @@ def page_result(row: sa.Row[Any]) -> PageResult:
     return PageResult(
         job=row.job,
         page=row.page,
-        engine=row.engine,
+        engine=row.used or row.engine,
+        asked=row.engine,
         blocks=tuple(Block.from_json(block) for block in blocks),
         markdown=zlib.decompress(row.markdown).decode(),
         text=row.text,

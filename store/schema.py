@@ -6,7 +6,7 @@ Blobs have no table: a blob is used when `documents.id`, `page_images.sha256`,
 
 import sqlalchemy as sa
 
-REVISION = "0001"  # head of store/migrations; a test compares the two
+REVISION = "0002"  # head of store/migrations; a test compares the two
 
 metadata = sa.MetaData()
 
@@ -69,7 +69,35 @@ pages = sa.Table(
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("finished", sa.Double),
+    sa.Column("used", sa.String(64)),  # the engine that reads the page; null: `engine`
+    sa.Column("choice", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("rung", sa.String(16), nullable=False, default="", server_default=""),
+    sa.Column("turn", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("kept", sa.Integer, nullable=False, default=0, server_default="0"),  # attempts
+    sa.Column("route", sa.Text, nullable=False, default="", server_default=""),  # next, as JSON
     sqlite_with_rowid=False,
+)
+
+# Attempts at a page that gave no accepted answer, in order. `engine` is the one asked for.
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.Column("engine", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("used", sa.String(64), nullable=False),
+    sa.Column("rung", sa.String(16), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("finding", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason_type", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("milliseconds", sa.Double),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("text", sa.LargeBinary),  # zlib of UTF-8: what the engine said
+    sa.Column("answer", sa.LargeBinary),  # zlib of a whole answer that may still be taken
 )
 
 results = sa.Table(
@@ -101,6 +129,7 @@ results = sa.Table(
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("options", sa.Text, nullable=False),
     sa.Column("reused_from", sa.String(26)),
+    sa.Column("used", sa.String(64)),  # the engine that read the page; null: `engine`
     sa.UniqueConstraint("job", "page", "engine", name="results_by_page"),
 )
 
@@ -119,6 +148,7 @@ page_images = sa.Table(
     sa.Column("document", sa.String(64), sa.ForeignKey("documents.id"), primary_key=True),
     sa.Column("page", sa.Integer, primary_key=True),
     sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("ink", sa.Double),  # how much is on the page; null: nobody looked
     sa.Index("page_images_by_blob", "sha256"),
     sqlite_with_rowid=False,
 )

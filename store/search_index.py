@@ -27,7 +27,8 @@ class SearchIndex:
             return []
         found = self._database.dialect.matching(terms).subquery()
         query = (
-            sa.select(results.c.job, results.c.page, results.c.engine, results.c.text)
+            sa.select(results.c.job, results.c.page, results.c.text)
+            .add_columns(sa.func.coalesce(results.c.used, results.c.engine).label("engine"))
             .add_columns(jobs.c.name, jobs.c.created)
             .join(found, found.c.id == results.c.id)
             .join(jobs, jobs.c.id == results.c.job)

@@ -4,9 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from shared.errors import Misconfigured
-from shared.records import Failure, Job, NewJob, PageResult, PageTask, SearchHit, Settled
+from shared.records import (
+    Failure,
+    Job,
+    NewJob,
+    PageResult,
+    PageTask,
+    Retry,
+    SearchHit,
+    Settled,
+)
+from shared.routing import Attempt, Route
 from shared.settings import Settings
 from shared.states import JobState
+from store.attempts import Attempts
 from store.blobs import BlobStore
 from store.changes import JobChange, SweepReport
 from store.database import Database
@@ -29,6 +40,7 @@ class Store:
         self._jobs = Jobs(database, blobs, references)
         self._pages = Pages(database, blobs, references)
         self._results = Results(database, blobs, references)
+        self._attempts = Attempts(database)
         self._search = SearchIndex(database)
         self._deletion = Deletion(database, references)
         self._janitor = Janitor(database, blobs, references, self._deletion)
@@ -109,6 +121,7 @@ class Store:
     def page_result(self, job_id: str, page: int, engine: str | None = None) -> PageResult:
         """One page; without `engine` of the first asked-for engine that has read it.
 
+        `engine` is what was asked for ("auto"), or the engine that has read the page.
         NotFound (`job_not_found`, `page_not_found`, `page_not_ready`).
         """
         return self._results.get(job_id, page, engine)
@@ -127,6 +140,10 @@ class Store:
     def has_image(self, job_id: str, sha256: str) -> bool:
         """Whether the blob is a figure of one of the job's pages."""
         return self._results.has_image(job_id, sha256)
+
+    def attempts(self, job_id: str, page: int, asked: str) -> list[Attempt]:
+        """Attempts at a page that gave no accepted answer, in order, with what was said."""
+        return self._attempts.of_page(job_id, page, asked)
 
     def page_image(self, document_id: str, page: int) -> str | None:
         """The blob of a page's preview image."""
@@ -153,7 +170,10 @@ class Store:
     # split
 
     def start_job(self, job_id: str, document_pages: int, tasks: Sequence[tuple[int, str]]) -> Job:
-        """Write the (page, engine) rows of a queued job and set it running; else no change."""
+        """Write the (page, engine asked for) rows of a queued job and set it running.
+
+        No change when it is not queued.
+        """
         return self._pages.start(job_id, document_pages, tasks)
 
     def fail_job(self, job_id: str, failure: Failure) -> Job:
@@ -163,25 +183,43 @@ class Store:
     def pending(
         self, job_id: str, *, after: tuple[int, str] = (0, ""), limit: int
     ) -> list[PageTask]:
-        """Unsettled page tasks behind (page, engine), in that order."""
+        """Unsettled page tasks behind (page, engine asked for), in that order."""
         return self._pages.pending(job_id, after, limit)
 
-    def add_page_images(self, document_id: str, images: Mapping[int, str]) -> None:
-        """Name the preview blobs of pages; the newest wins."""
-        self._pages.add_images(document_id, images)
+    def still_pending(self, job_id: str, keys: Sequence[tuple[int, str]]) -> list[PageTask]:
+        """Those of these (page, engine asked for) that are not settled."""
+        return self._pages.still_pending(job_id, keys)
+
+    def note_routes(self, job_id: str, routes: Mapping[tuple[int, str], Route]) -> None:
+        """Name the engines that unsettled pages have been sent to, by (page, engine asked for)."""
+        self._pages.note_routes(job_id, routes)
+
+    def add_page_images(
+        self,
+        document_id: str,
+        images: Mapping[int, str],
+        inks: Mapping[int, float] | None = None,
+    ) -> None:
+        """Name the preview blobs of pages and how much ink is on them; the newest wins."""
+        self._pages.add_images(document_id, images, inks or {})
+
+    def page_look(self, document_id: str, page: int) -> tuple[str | None, float | None]:
+        """The blob of a page's preview image and the page's ink, None where not known."""
+        return self._pages.look(document_id, page)
 
     def reusable(
         self, document_id: str, page: int, engine: str, options: Mapping[str, Any]
     ) -> PageResult | None:
-        """The newest committed result for the same document, page, engine and options."""
+        """The newest committed result of this engine for the same document, page and options."""
         return self._results.reusable(document_id, page, engine, options)
 
     # collect
 
-    def settle(self, batch: Sequence[Settled]) -> list[JobChange]:
-        """Write final states and results in one transaction; the first for each page task wins.
+    def settle(self, batch: Sequence[Settled | Retry]) -> list[JobChange]:
+        """Write final states, results and retries in one transaction; the first for each page wins.
 
-        Page tasks that are settled or unknown are ignored. The changes name only jobs for which
+        Page tasks that are settled or unknown are ignored, and so are failures and retries of
+        another turn than the page's. The changes name only jobs for which
         something was written. ValueError, and nothing is written, when a state is not final or a
         page is done without a result.
         """

@@ -7,7 +7,7 @@ a snapshot from the store and takes a new one whenever it was too slow or its re
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from shared.events import JobEvent
 from shared.health import BusTable
@@ -15,7 +15,8 @@ from shared.records import Job
 
 _QUEUE_EVENTS = 256  # some seconds of a fast job; a slower reader is given a new snapshot instead
 
-PageKey = tuple[int, str]  # page number from 1, engine
+PageKey = tuple[int, str]  # page number from 1, engine asked for
+Running = Mapping[PageKey, str]  # and the engine that works on it
 
 
 class Watch:
@@ -69,7 +70,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._watches: dict[str, set[Watch]] = {}
-        self._running: dict[str, frozenset[PageKey]] = {}
+        self._running: dict[str, Running] = {}
 
     @property
     def watchers(self) -> int:
@@ -115,9 +116,9 @@ class Hub:
             for watch in self._watches.get(job, ()):
                 watch.running_moved()
 
-    def running(self, job: str) -> frozenset[PageKey]:
-        """The pages of a job that engines work on now, as far as known."""
-        return self._running.get(job, frozenset())
+    def running(self, job: str) -> Running:
+        """The pages of a job that engines work on now, as far as known, and which engines."""
+        return self._running.get(job, {})
 
     def wake_all(self) -> None:
         """Let every watcher look around: the server is about to stop."""
@@ -133,12 +134,12 @@ def page_key(key: str) -> tuple[str, PageKey] | None:
     return (job, (int(page), engine)) if page.isdecimal() and engine else None
 
 
-def _running_pages(table: BusTable) -> dict[str, frozenset[PageKey]]:
-    pages: dict[str, set[PageKey]] = {}
+def _running_pages(table: BusTable) -> dict[str, Running]:
+    pages: dict[str, dict[PageKey, str]] = {}
     for worker in table.workers:
         if worker.role != "engine":
             continue
         for key in worker.running:
             if (known := page_key(key)) is not None:
-                pages.setdefault(known[0], set()).add(known[1])
-    return {job: frozenset(keys) for job, keys in pages.items()}
+                pages.setdefault(known[0], {})[known[1]] = worker.engine or known[1][1]
+    return dict(pages)

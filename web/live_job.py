@@ -1,6 +1,7 @@
 """One job as server-sent events: a snapshot from the store, then what changes.
 
-Events: `snapshot` {job, pages}, `page` (one page task, running or settled), `job` (state and
+Events: `snapshot` {job, pages}, `page` (one page task: running, given back, settled, or going on to
+another attempt; `asked` and `page` are its key, `mark` is one word for people), `job` (state and
 counts), `deleted`, `closing`. The id is the job's revision and stands on the last event of a
 change only, so that a reader who resumes with it has seen all of that change.
 """
@@ -14,7 +15,7 @@ from shared.events import JobEvent
 from shared.records import Job, PageTask
 from shared.states import JobState, PageState
 from web.front import Front
-from web.hub import PageKey, Watch
+from web.hub import PageKey, Running, Watch
 
 KEEP_ALIVE_SECONDS = 15.0  # proxies and our own RESPONSE_TIMEOUT cut silent connections
 
@@ -29,7 +30,8 @@ class LiveJob:
         self._total = 0
         self._last_seen = last_seen
         self._settled: set[PageKey] = set()
-        self._running: frozenset[PageKey] = frozenset()
+        self._running: dict[PageKey, str] = {}
+        self._marks: dict[PageKey, str] = {}
 
     async def events(self) -> AsyncIterator[str]:
         """Frames until the job is final, gone, or the server stops."""
@@ -60,8 +62,9 @@ class LiveJob:
         self._job = await threads.run(store.job, self._job.id)
         tasks = await threads.run(store.pages, self._job.id)
         self._revision, self._total = self._job.revision, self._job.counts.total
-        self._settled = {(task.page, task.engine) for task in tasks if task.state.is_final}
-        self._running = self._front.hub.running(self._job.id)
+        self._settled = {(task.page, task.asked) for task in tasks if task.state.is_final}
+        self._marks = {(task.page, task.asked): task.mark for task in tasks}
+        self._running = dict(self._front.hub.running(self._job.id))
         pages = [page_json(task, self._running) for task in tasks]
         return _frame("snapshot", {"job": self._job.to_json(), "pages": pages}, self._revision)
 
@@ -78,6 +81,8 @@ class LiveJob:
         for event in events:
             if event.kind == "running":
                 frames.append(self._began(event))
+            elif event.kind == "returned":
+                frames.append(self._returned(event))
             elif event.revision > self._revision:
                 if self._needs_snapshot(event):
                     return await self._snapshot()
@@ -96,40 +101,57 @@ class LiveJob:
         self._revision = event.revision
         frames = []
         for page in event.data.get("pages", ()):
-            self._settled.add((page["page"], page["engine"]))
+            key = (page["page"], page["asked"])
+            self._marks[key] = page["mark"]
+            self._running.pop(key, None)
+            if PageState(page["state"]).is_final:
+                self._settled.add(key)
             frames.append(_frame("page", page))
         shown = {name: value for name, value in event.data.items() if name != "pages"}
         return "".join([*frames, _frame("job", {"id": self._job.id, **shown}, self._revision)])
 
     def _began(self, event: JobEvent) -> str:
-        key = (int(event.data["page"]), str(event.data["engine"]))
+        key = (int(event.data["page"]), str(event.data["asked"]))
         if key in self._settled:
             return ""
-        self._running |= {key}
-        return _page_frame(key, PageState.RUNNING)
+        self._running[key] = str(event.data["engine"])
+        return self._page_frame(key)
+
+    def _returned(self, event: JobEvent) -> str:
+        """An attempt came to nothing, and the page waits for another."""
+        key = (int(event.data["page"]), str(event.data["asked"]))
+        if key in self._settled:
+            return ""
+        self._running.pop(key, None)
+        self._marks[key] = "retried"
+        return self._page_frame(key, engine=event.data["engine"], reason=event.data["reason"])
 
     def _running_frames(self) -> str:
         """What began and what was given back, by the newest table of the broker."""
-        before, self._running = self._running, self._front.hub.running(self._job.id)
-        began = [(key, PageState.RUNNING) for key in sorted(self._running - before)]
-        returned = [(key, PageState.PENDING) for key in sorted(before - self._running)]
-        return "".join(
-            _page_frame(key, state)
-            for key, state in [*returned, *began]
-            if key not in self._settled
-        )
+        before, self._running = self._running, dict(self._front.hub.running(self._job.id))
+        moved = [*sorted(before.keys() - self._running), *sorted(self._running.keys() - before)]
+        return "".join(self._page_frame(key) for key in moved if key not in self._settled)
+
+    def _page_frame(self, key: PageKey, **more: Any) -> str:
+        """A page that began, or was given back."""
+        engine = self._running.get(key)
+        data: dict[str, Any] = {"page": key[0], "asked": key[1], **more}
+        if engine is None:
+            data |= {"state": PageState.PENDING.value, "mark": self._marks.get(key, "queued")}
+        else:
+            running = PageState.RUNNING.value
+            data |= {"state": running, "mark": running, "engine": engine}
+        return _frame("page", data)
 
 
-def page_json(task: PageTask, running: frozenset[PageKey]) -> dict[str, Any]:
+def page_json(task: PageTask, running: Running) -> dict[str, Any]:
     """A page as the API lists it, `running` where an engine works on it now."""
     shown = task.to_json()
-    if task.state is PageState.PENDING and (task.page, task.engine) in running:
-        shown["state"] = PageState.RUNNING.value
+    engine = running.get((task.page, task.asked))
+    if task.state is PageState.PENDING and engine is not None:
+        state = PageState.RUNNING.value
+        shown |= {"state": state, "mark": state, "engine": engine}
     return shown
-
-
-def _page_frame(key: PageKey, state: PageState) -> str:
-    return _frame("page", {"page": key[0], "engine": key[1], "state": state.value})
 
 
 def _frame(name: str, data: dict[str, Any], revision: int | None = None) -> str:

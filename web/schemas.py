@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.blocks import BlockType
 from shared.media import MEDIA_TYPES
+from shared.routing import FINDINGS, MARKS, OUTCOMES, RUNGS
 from shared.states import JobState, Lane, Origin, PageState
 
 Schema = dict[str, Any]
@@ -89,11 +90,31 @@ _JOB = record(
         "formats": listed(TEXT),
     }
 )
+_ATTEMPT = record(
+    {
+        "engine": TEXT,
+        "rung": {"enum": ["first", *RUNGS]},
+        "outcome": {"enum": list(OUTCOMES)},
+        "finding": maybe({"enum": list(FINDINGS)}),
+        "reason": maybe(TEXT),
+        "reason_type": maybe(TEXT),
+        "options": ANY_OBJECT,
+        "milliseconds": maybe(NUMBER),
+        "worker": maybe(TEXT),
+        "at": TIME,
+        "has_text": FLAG,
+        "text": maybe(TEXT),
+    },
+    optional=("text",),
+)
 _PAGE = record(
     {
         "page": INTEGER,
-        "engine": TEXT,
+        "engine": {"type": "string", "description": "Has read the page, or is going to."},
+        "asked": {"type": "string", "description": "What the job named: an engine, or auto."},
+        "choice": maybe({"type": "string", "description": "Why this engine."}),
         "state": {"enum": [state.value for state in PageState]},
+        "mark": {"enum": list(MARKS), "description": "The state as people see it."},
         "attempts": INTEGER,
         "crashes": INTEGER,
         "reason": maybe(TEXT),
@@ -104,6 +125,10 @@ _PAGE = record(
         "worker": maybe(TEXT),
         "source": maybe(TEXT),
         "finished": maybe(TIME),
+        "history": {
+            **listed(ref("Attempt")),
+            "description": "Attempts that gave no accepted answer, in order.",
+        },
     }
 )
 _PAGE_RESULT = record(
@@ -111,6 +136,7 @@ _PAGE_RESULT = record(
         "job": TEXT,
         "page": INTEGER,
         "engine": TEXT,
+        "asked": TEXT,
         "model": TEXT,
         "source": TEXT,
         "width": NUMBER,
@@ -186,6 +212,8 @@ LIMIT_NAMES = (
 )
 
 SCHEMAS: dict[str, Schema] = {
+    "Attempt": _ATTEMPT,
+    "Attempts": record({"attempts": listed(ref("Attempt"))}),
     "Block": _BLOCK,
     "Counts": _COUNTS,
     "Document": _DOCUMENT,

@@ -43,6 +43,8 @@ class MergedPage:
         return {
             "page": self.number,
             "engine": self.task.engine,
+            "asked": self.task.asked,
+            "choice": self.task.choice or None,
             "state": state.value,
             "reason": self.task.reason or None,
             "source": result.source if result else None,
@@ -77,11 +79,11 @@ def primary_pages(job: Job, results: Results, tasks: Sequence[PageTask]) -> Iter
     for number in sorted(by_page):
         while found is not None and found < number:
             found, group = next(groups, (None, None))
-        read = {r.engine: r for r in group} if group is not None and found == number else {}
-        ranked = sorted(by_page[number], key=lambda t: (order.get(t.engine, len(order)), t.engine))
-        done = [t for t in ranked if t.state is PageState.DONE and t.engine in read]
+        read = {r.asked: r for r in group} if group is not None and found == number else {}
+        ranked = sorted(by_page[number], key=lambda t: (order.get(t.asked, len(order)), t.asked))
+        done = [t for t in ranked if t.state is PageState.DONE and t.asked in read]
         task = done[0] if done else ranked[0]
-        result = read.get(task.engine) if done else None
+        result = read.get(task.asked) if done else None
         others = tuple(other for other in ranked if other is not task)
         blocks = result.blocks if result is not None else ()
         yield MergedPage(number, task, result, others, blocks)

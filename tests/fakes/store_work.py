@@ -100,6 +100,7 @@ def row_counts(data: Path) -> Mapping[str, int]:
         "documents",
         "jobs",
         "pages",
+        "attempts",
         "results",
         "result_images",
         "page_images",

@@ -61,6 +61,28 @@ async def show_page(request: Req, job_id: str, page: str) -> HTTPResponse:
     return json_response(result_json(result))
 
 
+@bp.get("/pages/<page:str>/attempts")
+@describes(
+    Operation(
+        "Read what was refused of a page",
+        "results",
+        (Answer("Attempts without an accepted answer, with their text.", schema="Attempts"),),
+        parameters=(ENGINE,),
+        errors={400: "Not a page number.", 404: "The job has no such page."},
+    )
+)
+async def page_attempts(request: Req, job_id: str, page: str) -> HTTPResponse:
+    front = front_of(request)
+    number, engine = page_number(page), request.args.get("engine") or None
+    tasks = await front.threads.run(front.store.pages, job_id, after=number - 1, limit=1)
+    here = [task for task in tasks if task.page == number]
+    task = next((t for t in here if engine in {None, t.asked, t.engine}), None)
+    if task is None:
+        raise NotFound(f"The job has no page {number}.", code="page_not_found", param="page")
+    kept = await front.threads.run(front.store.attempts, job_id, number, task.asked)
+    return json_response({"attempts": [{**each.to_json(), "text": each.text} for each in kept]})
+
+
 @bp.get("/pages/<page:str>/image")
 @describes(
     Operation(
@@ -138,6 +160,7 @@ def result_json(result: PageResult) -> dict[str, Any]:
         "job": result.job,
         "page": result.page,
         "engine": result.engine,
+        "asked": result.asked,
         "model": result.model,
         "source": result.source,
         "width": result.width,

@@ -39,7 +39,7 @@ export class Reading {
 
   // A page that somebody looks at while it settles is shown as soon as it has.
   refresh(tasks) {
-    const task = tasks.find(({ page, engine }) => page === this.page && engine === this.engine);
+    const task = tasks.find(({ page, asked }) => page === this.page && asked === this.engine);
     if (task && task.state !== this.shownState) this.load();
   }
 

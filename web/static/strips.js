@@ -34,9 +34,9 @@ export class Strips {
   fill(tasks) {
     const strips = new Map();
     for (const task of tasks) {
-      if (!this.cells.has(this.key(task.page, task.engine))) {
-        if (!strips.has(task.engine)) strips.set(task.engine, []);
-        strips.get(task.engine).push(this.makeCell(task));
+      if (!this.cells.has(this.key(task.page, task.asked))) {
+        if (!strips.has(task.asked)) strips.set(task.asked, []);
+        strips.get(task.asked).push(this.makeCell(task));
       }
       this.update(task);
     }
@@ -65,17 +65,17 @@ export class Strips {
     cell.className = "cell";
     cell.setAttribute("role", "option");
     cell.tabIndex = -1;
-    cell.href = `?page=${task.page}&engine=${encodeURIComponent(task.engine)}`;
+    cell.href = `?page=${task.page}&engine=${encodeURIComponent(task.asked)}`;
     cell.dataset.page = task.page;
     cell.dataset.state = "pending";
     cell.textContent = task.page;
-    this.cells.set(this.key(task.page, task.engine), cell);
+    this.cells.set(this.key(task.page, task.asked), cell);
     return cell;
   }
 
   update(task) {
     if (!this.changed.size) requestAnimationFrame(() => this.draw());
-    this.changed.set(this.key(task.page, task.engine), task);
+    this.changed.set(this.key(task.page, task.asked), task);
   }
 
   draw() {

@@ -44,12 +44,12 @@ async def show(request: Req, job_id: str) -> HTTPResponse:
     children = await front.threads.run(front.store.children, job_id)
     pages = [page_json(task, running) for task in tasks]
     number = page_number(request.args.get("page") or (str(tasks[0].page) if tasks else "1"))
-    engines = list(dict.fromkeys(task.engine for task in tasks))
+    engines = list(dict.fromkeys(task.asked for task in tasks))
     engine = request.args.get("engine") or _first_engine(tasks, number)
     values = {
         "job": job.to_json(),
         "strips": [
-            (name, [entry for entry in pages if entry["engine"] == name]) for name in engines
+            (name, [entry for entry in pages if entry["asked"] == name]) for name in engines
         ],
         "children": [child.to_json() for child in children],
         "engines": report_of(front).engines(),
@@ -85,7 +85,7 @@ async def _reading(
 ) -> dict[str, Any]:
     """What the reading part shows of one page."""
     here = [entry for entry in pages if entry["page"] == number]
-    task = next((entry for entry in here if entry["engine"] == engine), None)
+    task = next((entry for entry in here if engine in {entry["asked"], entry["engine"]}), None)
     if here and task is None:
         raise NotFound(
             f"Page {number} is not read by {engine[:40]!r}.", code="page_not_found", param="engine"
@@ -93,9 +93,9 @@ async def _reading(
     picture = await front.threads.run(front.store.page_image, job.document.id, number)
     values: dict[str, Any] = {
         "number": number,
-        "engine": engine,
+        "engine": task["asked"] if task else engine,
         "task": task,
-        "readers": [entry["engine"] for entry in here],
+        "readers": [entry["asked"] for entry in here],
         "picture": f"/api/v1/jobs/{job.id}/pages/{number}/image" if picture else None,
         "result": None,
         "rendered": "",
@@ -124,4 +124,4 @@ async def _reading(
 
 
 def _first_engine(tasks: list[PageTask], number: int) -> str:
-    return next((task.engine for task in tasks if task.page == number), "")
+    return next((task.asked for task in tasks if task.page == number), "")

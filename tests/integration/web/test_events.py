@@ -93,7 +93,13 @@ async def test_a_job_is_told_from_queued_to_done(client, store: Store, bus: Bus)
 
         # The table is older than the commit: page 1 is settled and stays so.
         bus.table([worker(running=[f"{job.id}:1:pymupdf", f"{job.id}:2:pymupdf"])])
-        assert (await events.next())[2] == {"page": 2, "engine": "pymupdf", "state": "running"}
+        assert (await events.next())[2] == {
+            "page": 2,
+            "asked": "pymupdf",
+            "engine": "pymupdf",
+            "state": "running",
+            "mark": "running",
+        }
         bus.job(read)  # said twice
         read_page(store, job, 2, "More")
         bus.job(store.finish_job(job.id, {"md": store.blobs.put(b"x")}))

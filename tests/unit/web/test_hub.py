@@ -49,15 +49,15 @@ def test_running_pages_follow_the_table():
     hub = Hub()
     with hub.watch("j") as watch:
         hub.update(table("j:3:pymupdf", "split:j"))
-        assert hub.running("j") == {(3, "pymupdf")}
+        assert hub.running("j") == {(3, "pymupdf"): "pymupdf"}
         assert watch.take()[2]
         hub.update(table("j:3:pymupdf"))
         assert not watch.take()[2]
         hub.update(table("j:3:pymupdf", role="split"))
-        assert hub.running("j") == frozenset()
+        assert hub.running("j") == {}
         assert watch.take()[2]
         hub.update(table("j:4:pymupdf"))
         watch.take()
         hub.forget_running()
-        assert hub.running("j") == frozenset()
+        assert hub.running("j") == {}
         assert watch.take()[2]
