@@ -45,7 +45,7 @@ class Answers:
     def pass_on(self, peer: Peer, message: Result, payload: tuple[Any, ...], digest: int) -> None:
         """To collect, where there is one; otherwise the worker sends it again later."""
         self.keep(peer, message.key)
-        collector = self._state.collector
+        collector = self._state.taker()
         if collector is None:
             self._state.counters["results_without_collect"] += 1
             return

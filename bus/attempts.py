@@ -155,7 +155,8 @@ class Attempts:
     def _say_verdict(self, item: Item, now: float) -> None:
         item.ready_at = now + VERDICT_RESEND_SECONDS
         heapq.heappush(self._due, (item.ready_at, self._state.sequence(), item))
-        if self._state.collector is None:
+        collector = self._state.taker()
+        if collector is None:
             return
         header = {
             "reason": item.reason,
@@ -168,7 +169,7 @@ class Attempts:
             if item.header.get(name, -1) != -1:
                 header[name] = item.header[name]
         message = Result(item.key, item.lease, "failed", header)
-        self._state.send(self._state.collector, message)
+        self._state.send(collector, message)
 
 
 def how_it_ended(message: Exited) -> str:

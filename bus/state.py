@@ -55,6 +55,13 @@ class BusState:
         found = [peer for peer in self.peers.values() if peer.hello.role == "collect"]
         self.collector = found[-1].id if found else None
 
+    def taker(self) -> bytes | None:
+        """The collector, while it takes answers: one that waits for disk space would only pile
+        them up, and their workers keep and repeat them.
+        """
+        peer = self.peers.get(self.collector) if self.collector is not None else None
+        return None if peer is None or peer.status.get("state") == "blocked" else peer.id
+
     def requeue(self, item: Item, *, front: bool = True) -> None:
         """Back to the head of its job; without its bytes it is read again from the store."""
         self.items.take_out(item)

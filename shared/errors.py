@@ -69,6 +69,8 @@ class PageFailed(QuireError):
 class OutsideFailed(QuireError):
     """Something beside the page failed. The page is tried again and not charged."""
 
+    status = 503
+
 
 class ProtocolError(QuireError):
     """Bytes on the bus that are not a message of ours."""

@@ -8,12 +8,14 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Iterable
+from functools import partial
 
 import zmq
 
 from bus.worker import Delivery, Worker
 from shared.blocks import PageOutput
-from shared.errors import NotFound, ProtocolError, QuireError
+from shared.errors import NotFound, OutsideFailed, ProtocolError, QuireError
 from shared.messages import Closed, Committed, Result, Submit, parse_page_key, split_job
 from shared.page_codec import from_frames
 from shared.records import Failure, PageResult, Settled
@@ -21,7 +23,7 @@ from shared.render import image_extension, page_markdown, page_text
 from shared.settings import Settings
 from shared.states import JobState, PageState
 from stages.merge import write_artifacts
-from stages.work import LEAVE_SECONDS, drain_on_signals, publish_job
+from stages.work import LEAVE_SECONDS, PASSING, Blockade, drain_on_signals, publish_job
 from store import Store
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,8 @@ class Collector:
         self._store = store
         self._worker = worker
         self._settings = settings
-        self._finisher = Finisher(store, worker)
+        self._blockade = Blockade(worker)
+        self._finisher = Finisher(store, worker, self._blockade)
         self._epoch = ""
         self._look_at = 0.0
 
@@ -48,15 +51,22 @@ class Collector:
         """Until the worker drains and nothing is left."""
         self._finisher.start()
         try:
-            while True:
-                deliveries = self._worker.take(BATCH, timeout_seconds=1.0)
-                if deliveries:
-                    self._commit(deliveries)
-                elif self._worker.draining:
-                    return
-                self._publish_open_jobs()
+            while self._blockade.lifted("collect", partial(self._step, self._take())):
+                continue
         finally:
             self._finisher.stop()
+
+    def _take(self) -> list[Delivery]:
+        return self._worker.take(BATCH, timeout_seconds=1.0)
+
+    def _step(self, deliveries: list[Delivery]) -> bool:
+        """Commit these, look for open jobs; False when there is nothing more to do."""
+        if deliveries:
+            self._commit(deliveries)
+        elif self._worker.draining:
+            return False
+        self._publish_open_jobs()
+        return True
 
     def _commit(self, deliveries: list[Delivery]) -> None:
         settled: dict[str, Settled] = {}
@@ -68,7 +78,11 @@ class Collector:
             if job_id:
                 self._give_up(job_id, message)
             elif message.key not in settled:
-                settled[message.key] = self._settled(message, delivery.payload)
+                try:
+                    settled[message.key] = self._settled(message, delivery.payload)
+                except OutsideFailed:
+                    self._let_go(settled.values())  # all of them are made again
+                    raise
         changes = self._store.settle(list(settled.values()))
         self._worker.progress()
         if settled:
@@ -90,6 +104,11 @@ class Collector:
             publish_job(self._worker, job)
         self._worker.send(Committed((message.key,)))
         self._worker.send(Closed((job_id,)))
+
+    def _let_go(self, settled: Iterable[Settled]) -> None:
+        for item in settled:
+            for sha256 in item.result.images if item.result else ():
+                self._store.blobs.release(sha256)
 
     def _settled(self, message: Result, payload: tuple[memoryview, ...]) -> Settled:
         job, page, engine = parse_page_key(message.key)
@@ -166,9 +185,10 @@ class Collector:
 class Finisher:
     """Merges complete jobs and writes their artifacts, one after the other; sweeps between."""
 
-    def __init__(self, store: Store, worker: Worker) -> None:
+    def __init__(self, store: Store, worker: Worker, blockade: Blockade) -> None:
         self._store = store
         self._worker = worker
+        self._blockade = blockade
         self._jobs: queue.Queue[str | None] = queue.Queue()
         self._known: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
@@ -199,7 +219,7 @@ class Finisher:
                 continue
             if job_id is None:
                 return
-            self._finish(job_id)
+            self._blockade.lifted("finisher", partial(self._finish, job_id))
             self._known.discard(job_id)
 
     def _finish(self, job_id: str) -> None:
@@ -215,6 +235,8 @@ class Finisher:
         except NotFound:
             return  # deleted meanwhile
         except QuireError as error:
+            if error.code in PASSING:
+                raise  # no fault of the job: it is merged when that is over
             log.exception("job %s could not be merged", job_id)
             job = self._store.fail_job(job_id, Failure(error.code, str(error)))
         except Exception as error:
@@ -225,8 +247,12 @@ class Finisher:
         self._worker.send(Closed((job_id,)))
 
     def _sweep(self) -> None:
-        report = self._store.sweep(older_than_seconds=SWEEP_AGE_SECONDS)
-        log.info("janitor: %s", report)
+        try:
+            report = self._store.sweep(older_than_seconds=SWEEP_AGE_SECONDS)
+        except OutsideFailed as error:
+            log.warning("the janitor comes again later: %s", error)
+        else:
+            log.info("janitor: %s", report)
 
 
 def serve(settings: Settings) -> None:

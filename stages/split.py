@@ -23,7 +23,7 @@ from shared.records import Failure, Job, PageResult, PageTask
 from shared.settings import Settings, parse_engine
 from shared.states import Origin
 from stages.reader import DocumentReader, PageWant, ReaderLimits, ReaderPool
-from stages.work import LEAVE_SECONDS, drain_on_signals, publish_job
+from stages.work import LEAVE_SECONDS, Blockade, drain_on_signals, publish_job
 from store import Store
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Splitter:
         self._settings = settings
         self._store = store
         self._worker = worker
+        self._blockade = Blockade(worker)
         self._readers = ReaderPool(ReaderLimits.of(settings), children=2)
         self._capabilities: dict[str, Capabilities] = {}
 
@@ -57,6 +58,13 @@ class Splitter:
         task = delivery.message
         assert isinstance(task, Task)
         self._worker.begin(task)
+        done = self._blockade.lifted("split", lambda: self._split(task))
+        if done is not None:
+            self._worker.send(SplitDone(task.key, task.lease, task.job, *done))
+            self._worker.done(task.key)
+
+    def _split(self, task: Task) -> tuple[tuple[int, str], bool]:
+        """Do one chunk; its cursor, and whether no page is left."""
         cursor, finished = (0, ""), True
         try:
             job = self._store.job(task.job)
@@ -70,8 +78,7 @@ class Splitter:
             self._worker.send(Closed((task.job,)))
         except Refused as error:
             self._refuse(task.job, error)
-        self._worker.send(SplitDone(task.key, task.lease, task.job, cursor, finished))
-        self._worker.done(task.key)
+        return cursor, finished
 
     def _refuse(self, job_id: str, error: Refused) -> None:
         log.info("job %s is refused: %s", job_id, error)

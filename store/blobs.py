@@ -12,12 +12,14 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from shared.errors import NotFound
+from store.disk import disk_in_words
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 EMPTY = hashlib.sha256().hexdigest()
@@ -36,16 +38,21 @@ class BlobWriter:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the blob."""
-        self._file.write(data)
+        with disk_in_words():
+            self._file.write(data)
         self._hash.update(data)
         self._size += len(data)
 
     def commit(self) -> tuple[str, int]:
-        """Make the blob durable and known by its hash: (sha256, size in bytes)."""
+        """Make the blob durable and known by its hash: (sha256, size in bytes).
+
+        OutsideFailed (`disk_full`, `disk_failed`); nothing of it is left then.
+        """
         sha256 = self._hash.hexdigest()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with disk_in_words():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
         self._store.publish({sha256: self._path}, durable=True)
         return sha256, self._size
 
@@ -53,7 +60,8 @@ class BlobWriter:
         """Forget what was written. Nothing happens after a commit."""
         if not self._file.closed:
             try:
-                self._file.close()
+                with disk_in_words():
+                    self._file.close()
             finally:  # on a full disk the close fails, too
                 self._path.unlink(missing_ok=True)
 
@@ -90,7 +98,10 @@ class BlobStore:
         return self.put_many([data], durable=durable)[0]
 
     def put_many(self, parts: Sequence[bytes], *, durable: bool = True) -> list[str]:
-        """Store several blobs; their fsyncs share one journal commit of the file system."""
+        """Store several blobs; their fsyncs share one journal commit of the file system.
+
+        OutsideFailed (`disk_full`, `disk_failed`); of those not stored nothing is left then.
+        """
         hashes: list[str] = []
         fresh: dict[str, Path] = {}
         for data in parts:
@@ -99,10 +110,12 @@ class BlobStore:
             if sha256 in fresh or self._stored_size(sha256) == len(data):
                 continue
             fresh[sha256] = self.temp / f"{secrets.token_hex(12)}.part"
-            fresh[sha256].write_bytes(data)
+            with disk_in_words(), _all_or_none(fresh.values()):
+                fresh[sha256].write_bytes(data)
         if durable:
-            for path in fresh.values():
-                _fsync(path)
+            with disk_in_words(), _all_or_none(fresh.values()):
+                for path in fresh.values():
+                    _fsync(path)
         self.publish(fresh, durable=durable)
         held = set(fresh)
         for index, sha256 in enumerate(hashes):
@@ -141,22 +154,29 @@ class BlobStore:
         """Give finished temp files their blob names; each temp file becomes a hold."""
         folders: set[Path] = set()
         for sha256, path in files.items():
-            target = self.path(sha256)
-            size = path.stat().st_size
             hold = self._new_hold(sha256)
-            path.rename(hold)
-            folders |= self._make_folder(target.parent)
-            try:
-                os.link(hold, target)
-            except FileExistsError:
-                if self._stored_size(sha256) != size:  # cut by a power loss: ours is whole
-                    spare = self.temp / f"{secrets.token_hex(12)}.part"
-                    os.link(hold, spare)
-                    spare.replace(target)
+            with disk_in_words(), _all_or_none((hold, *files.values())):
+                size = path.stat().st_size
+                path.rename(hold)
+                folders |= self._name(sha256, hold, size)
             self._remember(sha256, hold)
         if durable:
-            for folder in folders:
-                _fsync(folder)
+            with disk_in_words():
+                for folder in folders:
+                    _fsync(folder)
+
+    def _name(self, sha256: str, hold: Path, size: int) -> set[Path]:
+        """Link a hold to its blob's name; the folders that need an fsync."""
+        target = self.path(sha256)
+        folders = self._make_folder(target.parent)
+        try:
+            os.link(hold, target)
+        except FileExistsError:
+            if self._stored_size(sha256) != size:  # cut by a power loss: ours is whole
+                spare = self.temp / f"{secrets.token_hex(12)}.part"
+                os.link(hold, spare)
+                spare.replace(target)
+        return folders
 
     def hold(self, sha256: str) -> bool:
         """Keep an existing blob's bytes until `release`; False when the blob is not here."""
@@ -164,7 +184,8 @@ class BlobStore:
             return False
         hold = self._new_hold(sha256)
         try:
-            os.link(self.path(sha256), hold)
+            with disk_in_words():
+                os.link(self.path(sha256), hold)
         except FileNotFoundError:
             return False
         self._remember(sha256, hold)
@@ -229,6 +250,17 @@ class BlobStore:
 def is_sha256(name: str) -> bool:
     """Whether this is the name of a blob: 64 lower-case hex digits."""
     return _SHA256.fullmatch(name) is not None
+
+
+@contextmanager
+def _all_or_none(paths: Iterable[Path]) -> Iterator[None]:
+    """Remove these when it fails: on a full disk each new try would leave some more behind."""
+    try:
+        yield
+    except OSError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _fsync(path: Path) -> None:

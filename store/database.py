@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.errors import Misconfigured, OutsideFailed
 from shared.settings import Settings
 from store.dialects import WRITE, Dialect, dialect_of
+from store.disk import disk_full
 from store.migration import migrate
 
 
@@ -90,9 +91,7 @@ def _in_words() -> Iterator[None]:
     except sa.exc.OperationalError as error:
         text = str(error.orig)
         if "full" in text:
-            raise OutsideFailed(
-                "The disk of the data directory is full; free some space.", code="disk_full"
-            ) from error
+            raise disk_full() from error
         if "locked" in text or "busy" in text:
             raise OutsideFailed(
                 "Another process has kept the database locked for too long; try again.",

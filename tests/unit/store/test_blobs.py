@@ -1,9 +1,11 @@
+import errno
 import hashlib
+import os
 import resource
 
 import pytest
 
-from shared.errors import NotFound
+from shared.errors import NotFound, OutsideFailed
 from store import BlobStore, blobs
 
 
@@ -112,3 +114,21 @@ def test_forgotten_holds_are_dropped(store, monkeypatch):
     sha256 = store.put(b"another")
     assert len(temp_names(store)) == 1
     assert store.read(sha256) == b"another"
+
+
+@pytest.mark.parametrize("step", ["fsync", "link", "mkdir"])
+def test_a_full_disk_is_said_and_leaves_nothing(store, monkeypatch, step):
+    def full(*_args, **_more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(*((type(store.root), step) if step == "mkdir" else (os, step)), full)
+    with pytest.raises(OutsideFailed) as caught:
+        store.put_many([b"one", b"two"])
+    assert caught.value.code == "disk_full"
+    with store.writer() as writer:
+        writer.write(b"three")
+        with pytest.raises(OutsideFailed):
+            writer.commit()
+    monkeypatch.undo()
+    assert temp_names(store) == []
+    assert len(store.put_many([b"one", b"two"])) == 2
