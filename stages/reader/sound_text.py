@@ -1,6 +1,7 @@
 """Whether the text layer of a page is worth reading: a cheap guess, the engine looks closer."""
 
 import unicodedata
+from collections import Counter
 from typing import Any
 
 import pymupdf
@@ -15,14 +16,17 @@ COVER_SHARE = 0.8  # of the page under one image
 def has_sound_text(page: Any) -> bool:
     """Enough visible characters, most of which mean something."""
     text = page.get_text("text", flags=pymupdf.TEXT_PRESERVE_LIGATURES)
-    characters = [c for c in text if not c.isspace()]
-    if len(characters) < MIN_CHARACTERS:
+    counts = Counter("".join(text.split()))
+    total = counts.total()
+    if total < MIN_CHARACTERS:
         return False
-    kinds = [unicodedata.category(c) for c in characters]
     # Co: private use, Cn: unassigned, Cc: control, Cs: surrogate; U+FFFD: not mapped.
-    bad = sum(k in {"Co", "Cn", "Cc", "Cs"} for k in kinds) + characters.count("\ufffd")
-    letters = sum(k[0] in "LN" for k in kinds)
-    if bad > MAX_BAD_SHARE * len(kinds) or letters < MIN_LETTER_SHARE * len(kinds):
+    bad, letters = counts["\ufffd"], 0
+    for character, count in counts.items():
+        kind = unicodedata.category(character)
+        bad += count if kind in {"Co", "Cn", "Cc", "Cs"} else 0
+        letters += count if kind[0] in "LN" else 0
+    if bad > MAX_BAD_SHARE * total or letters < MIN_LETTER_SHARE * total:
         return False
     return _hidden_share(page) <= MAX_HIDDEN_SHARE
 

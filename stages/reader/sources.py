@@ -9,9 +9,11 @@ from shared.media import HEAD_BYTES, sniff_media_type
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
 
-# PyMuPDF imports its layout analysis when it is there: 0.3 s and 300 MiB of address space that
-# this process has no use for. None makes that import an ImportError, which it expects.
-sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
+# PyMuPDF imports its layout analysis and PyMuPDF4LLM when they are there: half of the seconds that
+# this process takes to start, 300 MiB of address space, and no use for them. None makes such an
+# import an ImportError, which it expects.
+for unused in ("pymupdf.layout", "pymupdf4llm"):
+    sys.modules[unused] = None  # type: ignore[assignment]
 
 from stages.reader.image_pages import ImageSource  # noqa: E402
 from stages.reader.pdf_pages import PdfSource  # noqa: E402
