@@ -28,6 +28,19 @@ def prepare(request: Request, loaded: LoadedModel, device: Any = None) -> Prepar
     PageFailed when the prompt has not exactly one `<image>`, leaves no room for an answer, or the
     pixels are not as many as the page says.
     """
+    plan, ids = plan_prompt(request, loaded)
+    try:
+        views = make_views(request.pixels, plan, device or loaded.device, loaded.dtype)
+    except ValueError as error:
+        raise PageFailed(str(error), code="bad_page") from error
+    return Prepared(request, plan, ids, views)
+
+
+def plan_prompt(request: Request, loaded: LoadedModel) -> tuple[ImagePlan, list[int]]:
+    """The views of a page and the ids of its prompt, before a pixel is touched.
+
+    PageFailed when the prompt has not exactly one `<image>` or leaves no room for an answer.
+    """
     family = loaded.checkpoint.family
     plan = plan_image(family, request.width, request.height, view=request.view, tiles=request.tiles)
     before, found, after = request.prompt.partition(IMAGE)
@@ -42,8 +55,4 @@ def prepare(request: Request, loaded: LoadedModel, device: Any = None) -> Prepar
             "ask for a smaller view or no tiles.",
             code="prompt_too_long",
         )
-    try:
-        views = make_views(request.pixels, plan, device or loaded.device, loaded.dtype)
-    except ValueError as error:
-        raise PageFailed(str(error), code="bad_page") from error
-    return Prepared(request, plan, ids, views)
+    return plan, ids

@@ -1,0 +1,232 @@
+"""The native runtime behind the engine's boundary."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from engines.deepseek.checkpoint import find_checkpoint
+from engines.deepseek.image_plan import ImagePlan
+from engines.deepseek.loading import LoadedModel, load_model
+from engines.deepseek.native import slots as fields
+from engines.deepseek.native.operations_torch import Operations, TorchOperations
+from engines.deepseek.native.runner import LOOPED, Runner, Text
+from engines.deepseek.native.scheduler import Page
+from engines.deepseek.native.sizes import Sizes, sizes_for
+from engines.deepseek.native.support import why_not_float8, why_not_this
+from engines.deepseek.native.vision import Vision
+from engines.deepseek.native.weights import take_text_weights
+from engines.deepseek.pixels import Views, make_views
+from engines.deepseek.prompt import plan_prompt
+from engines.deepseek.runtime import (
+    LENGTH,
+    LOOP,
+    STOP,
+    Generation,
+    Outcome,
+    Request,
+    RequestFeed,
+    Runtime,
+)
+from shared.errors import OutsideFailed, PageFailed
+
+IDLE_SECONDS = 0.5  # between looks whether the feed has been closed, with nothing to do
+MOST_TOKENS = 16384  # of one page: a larger context only costs tables
+_REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
+
+
+class NativeRuntime(Runtime):
+    """Many pages at once on one GPU.
+
+    `model` names a directory or a model on the hub. `float8_kv` keeps keys and values in float8:
+    more pages fit and steps are shorter, and each number has 3 bits of mantissa. Without `sizes`
+    they follow from the memory that is free. On `cpu` the plain operations run: for tests.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str = "cuda",
+        dtype: str = "bfloat16",
+        float8_kv: bool = False,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self._model, self._device, self._dtype = model, device, dtype
+        self._float8, self._sizes = float8_kv, sizes
+        self._loaded: LoadedModel | None = None
+        self._runner: Runner | None = None
+        self._load_seconds = 0.0
+
+    def load(self) -> None:
+        """Weights, cache, graphs. OutsideFailed: weights or memory are missing."""
+        if self._runner is not None:
+            return
+        begin = perf_counter()
+        if self._float8 and (reason := why_not_float8()):
+            raise OutsideFailed(f"The KV cache cannot be float8: {reason}.", code="no_gpu")
+        loaded = load_model(find_checkpoint(self._model), self._device, self._dtype)
+        self.adopt(loaded)
+        self._load_seconds = perf_counter() - begin
+
+    def adopt(self, loaded: LoadedModel) -> None:
+        """Take over a model that is in memory already. It cannot generate by itself afterwards.
+
+        OutsideFailed: the model is of a kind that this runtime does not know, or memory is missing.
+        """
+        if reason := why_not_this(loaded.model.config):
+            raise OutsideFailed(
+                f"{loaded.checkpoint.path.name} does not run natively: {reason}. "
+                "The transformers runtime reads it.",
+                code="not_native",
+            )
+        # cuDNN's attention plans anew for each shape: 36 ms a step, seen on an H200.
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        try:
+            self._runner = self._build(loaded)
+            self._runner.warm_up(lambda: None)
+        except torch.OutOfMemoryError as error:
+            self._runner = None
+            raise _no_memory(str(error)) from error
+        self._loaded = loaded
+        self.capacity = self._runner.scheduler.capacity()
+
+    def run(self, feed: RequestFeed, progress: Callable[[], None]) -> Iterator[Outcome]:
+        """Yield each page as it ends; new ones join whenever there is room."""
+        runner = self._runner
+        if runner is None:
+            raise OutsideFailed("The model is not loaded.", code="not_loaded")
+        told = -1
+        while True:
+            capacity = runner.scheduler.capacity()
+            if capacity != told:
+                feed.set_capacity(capacity)
+                told = capacity
+            room = capacity - runner.scheduler.held
+            wait = IDLE_SECONDS if runner.idle else 0.0
+            requests = feed.take(room, wait) if room > 0 else []
+            if not requests and runner.idle:
+                if feed.closed:
+                    return
+                continue
+            for request in requests:
+                try:
+                    runner.add(self._text(request))
+                except PageFailed as error:
+                    yield request.key, error
+            yield from self._turn(runner)
+            progress()
+
+    def close(self) -> None:
+        """Free the model and the cache."""
+        self._runner = self._loaded = None
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
+
+    def details(self) -> Mapping[str, Any]:
+        """For health: what runs, with how much room."""
+        loaded, sizes = self._loaded, self._sizes
+        if loaded is None or sizes is None:
+            return {"device": self._device, "dtype": self._dtype}
+        return {
+            "model": loaded.checkpoint.family.name,
+            "device": _device_name(loaded.device),
+            "dtype": self._dtype,
+            "kv_dtype": "float8" if self._float8 else self._dtype,
+            "kv_tokens": sizes.blocks * sizes.block_tokens,
+            "pages_at_once": sizes.slots,
+            "load_seconds": round(self._load_seconds, 1),
+        }
+
+    def _build(self, loaded: LoadedModel) -> Runner:
+        max_tokens = min(loaded.max_length, MOST_TOKENS)
+        with torch.inference_mode():
+            weights = take_text_weights(loaded.model, max_tokens)
+            operations = self._operations()
+            kv_type = torch.float8_e4m3fn if self._float8 else loaded.dtype
+            if self._sizes is None:
+                bytes_per_token = weights.kv_elements_per_token * kv_type.itemsize
+                free = free_bytes(loaded.device)
+                self._sizes = sizes_for(free, bytes_per_token, max_tokens)
+                if self._sizes is None:
+                    raise _no_memory(f"{free >> 20} MiB are free beside the weights")
+            vision = Vision(loaded.model, operations, 6 * self._sizes.chunk_pages)
+            return Runner(weights, vision, self._sizes, operations, loaded.eos_ids, kv_type)
+
+    def _operations(self) -> Operations:
+        if self._device == "cpu":
+            return TorchOperations()
+        from engines.deepseek.native.operations_triton import TritonOperations  # noqa: PLC0415
+
+        return TritonOperations()
+
+    def _text(self, request: Request) -> Text:
+        """PageFailed: the prompt is not one, or the pixels are not as many as the page says."""
+        loaded = self._loaded
+        assert loaded is not None
+        plan, ids = plan_prompt(request, loaded)
+        if len(request.pixels) != plan.width * plan.height * 3:
+            raise PageFailed("The page has fewer or more pixels than it says.", code="bad_page")
+
+        def views() -> tuple[Views, ImagePlan]:
+            return make_views(request.pixels, plan, loaded.device, loaded.dtype), plan
+
+        return Text(
+            Page(request.key, len(ids), request.max_tokens),
+            ids,
+            loaded.image_id,
+            views,
+            request.ngram,
+            request.ngram_window,
+            request.ngram_free,
+            random.getrandbits(31) if request.temperature else 0,
+            request.temperature,
+        )
+
+    def _turn(self, runner: Runner) -> Iterator[Outcome]:
+        try:
+            texts = runner.turn()
+        except torch.OutOfMemoryError as error:
+            failed = _no_memory(str(error))
+            for text in runner.drop_all():
+                yield text.page.key, failed
+            torch.cuda.empty_cache()
+            return
+        for text in texts:
+            yield self._generation(text)
+
+    def _generation(self, text: Text) -> Generation:
+        loaded = self._loaded
+        assert loaded is not None
+        made = text.tokens[:-1] if text.finish == fields.STOPPED else text.tokens
+        timings = {
+            "waited": (text.started - text.added) * 1000,
+            "read": (text.ended - text.started) * 1000,
+        }
+        reason = _REASONS[text.finish]
+        return Generation(text.page.key, loaded.decode(made), len(text.tokens), reason, timings)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be taken on a GPU, below the share that this process may have."""
+    free, total = torch.cuda.mem_get_info(device)
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    taken = torch.cuda.memory_reserved(device)
+    cached = taken - torch.cuda.memory_allocated(device)
+    return int(min(free + cached, total * share - taken + cached))
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _no_memory(detail: str) -> OutsideFailed:
+    return OutsideFailed(
+        f"The GPU has too little memory ({detail[:200]}): free it, or use another GPU "
+        "(deepseek:gpuN).",
+        code="out_of_memory",
+    )
