@@ -71,6 +71,25 @@ class Settings:
     crash_attempts: int = _setting(3, "Crashes after which a page is quarantined.")
     backoff_seconds: float = _setting(0.5, "First wait before a page is retried; doubles.")
 
+    fallback: str = _setting(
+        "auto",
+        "Which pages may go to an engine that was not asked for, on an outage or a refused "
+        "answer: auto (those that asked for auto), always (also of a job with one named engine), "
+        "never.",
+    )
+    fallback_seconds: float = _setting(
+        30.0, "Wait for an engine that takes no pages before a page that may goes elsewhere."
+    )
+    gate_characters: int = _setting(200, "Shortest text that is searched for loops, in characters.")
+    gate_distinct_share: float = _setting(
+        0.35, "A loop: fewer of a text's windows of 24 characters are distinct; it ends in repeats."
+    )
+    gate_periodic_share: float = _setting(0.5, "A loop: a larger share of a text is periodic.")
+    gate_repeats: int = _setting(6, "A loop: its unit comes so often in a row.")
+    gate_tail_characters: int = _setting(300, "A loop: the text ends with so long a periodic run.")
+    gate_blank_ink: float = _setting(1e-6, "A page with less ink is blank: text on it is refused.")
+    gate_page_ink: float = _setting(5e-4, "A page with more ink has something: no text is refused.")
+
     engine_classes: tuple[str, ...] = _setting(
         (), "Further engines: name=module:Class, separated by commas."
     )
@@ -194,6 +213,7 @@ def _check(settings: Settings) -> None:
         parse_engine(spec)
     choices = {
         "ocr_runtime": ("auto", "openvino", "onnxruntime"),
+        "fallback": ("auto", "always", "never"),
         "ocr_precision": ("auto", "bf16", "f32"),
         "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     }

@@ -71,7 +71,8 @@ def _send_page(answers: BinaryIO, payload: PagePayload) -> None:
         "height": payload.height,
         "dpi": payload.dpi,
         "preview_type": payload.preview_type,
-        "has_sound_text": payload.has_sound_text,
+        "text": payload.text,
+        "ink": payload.ink,
         "rss_mib": sandbox.rss_mib(),
     }
     write_frame(answers, header, payload.data, payload.preview)

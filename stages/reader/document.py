@@ -179,5 +179,6 @@ def _payload(header: dict[str, Any], body: bytearray) -> PagePayload:
         dpi=float(header["dpi"]),
         preview=bytes(view[size:]),
         preview_type=str(header["preview_type"]),
-        has_sound_text=bool(header["has_sound_text"]),
+        text=str(header["text"]),
+        ink=float(header["ink"]),
     )

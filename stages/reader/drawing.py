@@ -7,6 +7,7 @@ from typing import Any
 import pymupdf
 from PIL import Image
 
+from stages.reader.ink import ink_of
 from stages.reader.sandbox import rss_mib
 
 POINTS_PER_INCH = 72
@@ -32,12 +33,12 @@ def draw(page: Any, dpi: float, max_pixels: int) -> tuple[Image.Image, float]:
     return image, scale * POINTS_PER_INCH
 
 
-def draw_preview(page: Any, long_side: int) -> bytes:
-    """The page as JPEG, drawn directly at the size of the preview."""
+def draw_preview(page: Any, long_side: int) -> tuple[bytes, float]:
+    """The page as JPEG, drawn directly at the size of the preview, and its ink."""
     rect = page.rect
     scale = long_side / max(rect.width, rect.height, 1.0)
     image, _ = draw(page, scale * POINTS_PER_INCH, long_side * long_side)
-    return encode_preview(image, long_side)
+    return encode_preview(image, long_side), ink_of(image)
 
 
 def encode_preview(image: Image.Image, long_side: int) -> bytes:

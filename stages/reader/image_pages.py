@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from shared.ocr_backend import PDF, RGB
 from stages.reader.drawing import POINTS_PER_INCH, PREVIEW_TYPE, encode_preview
+from stages.reader.ink import ink_of
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
 
@@ -61,13 +62,13 @@ class ImageSource:
         pixels = _shrink(pixels, want.max_pixels)
         dpi *= max(pixels.size) / max(stored)
         preview = encode_preview(pixels, want.preview_pixels) if want.preview_pixels else b""
-        kind = PREVIEW_TYPE if preview else ""
+        kind, ink = PREVIEW_TYPE if preview else "", ink_of(pixels)
         if RGB in want.accepts:
             return PagePayload(
-                RGB, pixels.tobytes(), pixels.width, pixels.height, dpi, preview, kind, False
+                RGB, pixels.tobytes(), pixels.width, pixels.height, dpi, preview, kind, "", ink
             )
         data, width, height = _as_pdf(pixels, dpi or UNKNOWN_DPI)
-        return PagePayload(PDF, data, width, height, 72.0, preview, kind, False)
+        return PagePayload(PDF, data, width, height, 72.0, preview, kind, "", ink)
 
     def _open(self) -> Image.Image:
         return Image.open(self._path, formats=(self._format,))

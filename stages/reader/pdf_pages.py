@@ -7,8 +7,9 @@ import pymupdf
 
 from shared.ocr_backend import PDF, RGB
 from stages.reader.drawing import PREVIEW_TYPE, draw, draw_preview, free_store
+from stages.reader.ink import ink_of
 from stages.reader.page_copy import copy_page, lacks_appearance
-from stages.reader.sound_text import has_sound_text
+from stages.reader.sound_text import text_kind
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
 
@@ -45,8 +46,8 @@ def read_page(document: Any, number: int, want: PageWant) -> PagePayload:
     if not 1 <= number <= document.page_count:
         raise Unreadable("no_such_page", f"The document has {document.page_count} pages.")
     page = document[number - 1]
-    preview = draw_preview(page, want.preview_pixels) if want.preview_pixels else b""
-    sound = has_sound_text(page)
+    preview, ink = draw_preview(page, want.preview_pixels) if want.preview_pixels else (b"", -1.0)
+    text = text_kind(page)
     form = next((kind for kind in want.accepts if kind in {PDF, RGB}), PDF)
     if form == PDF:
         if lacks_appearance(document, page):
@@ -57,5 +58,6 @@ def read_page(document: Any, number: int, want: PageWant) -> PagePayload:
     else:
         image, dpi = draw(page, want.dpi, want.max_pixels)
         data, (width, height) = image.tobytes(), image.size
+        ink = ink if ink >= 0 else ink_of(image)
     kind = PREVIEW_TYPE if preview else ""
-    return PagePayload(form, data, width, height, dpi, preview, kind, sound)
+    return PagePayload(form, data, width, height, dpi, preview, kind, text, ink)

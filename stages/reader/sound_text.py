@@ -13,13 +13,15 @@ MAX_HIDDEN_SHARE = 0.2  # of text operations: invisible (under a scan), or paint
 COVER_SHARE = 0.8  # of the page under one image
 
 
-def has_sound_text(page: Any) -> bool:
-    """Enough visible characters, most of which mean something."""
+def text_kind(page: Any) -> str:
+    """`sound`: enough visible characters, most of which mean something. `hidden`: enough, too, but
+    invisible or under a scan, where another program's OCR puts them. Otherwise "".
+    """
     text = page.get_text("text", flags=pymupdf.TEXT_PRESERVE_LIGATURES)
     counts = Counter("".join(text.split()))
     total = counts.total()
     if total < MIN_CHARACTERS:
-        return False
+        return ""
     # Co: private use, Cn: unassigned, Cc: control, Cs: surrogate; U+FFFD: not mapped.
     bad, letters = counts["\ufffd"], 0
     for character, count in counts.items():
@@ -27,8 +29,8 @@ def has_sound_text(page: Any) -> bool:
         bad += count if kind in {"Co", "Cn", "Cc", "Cs"} else 0
         letters += count if kind[0] in "LN" else 0
     if bad > MAX_BAD_SHARE * total or letters < MIN_LETTER_SHARE * total:
-        return False
-    return _hidden_share(page) <= MAX_HIDDEN_SHARE
+        return ""
+    return "sound" if _hidden_share(page) <= MAX_HIDDEN_SHARE else "hidden"
 
 
 def _hidden_share(page: Any) -> float:

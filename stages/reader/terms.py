@@ -68,7 +68,9 @@ class PagePayload:
     """One page.
 
     `data` is PDF (`width` x `height` in points as displayed, `dpi` 72) or RGB (pixels; `dpi` 0
-    when unknown). `preview` is of the type `preview_type`, empty when none was wanted.
+    when unknown). `preview` is of the type `preview_type`, empty when none was wanted. `text` is
+    the kind of text layer (sound, hidden or ""), `ink` how much is on the page, -1 where nothing
+    was drawn to look at.
     """
 
     media_type: str
@@ -78,4 +80,5 @@ class PagePayload:
     dpi: float
     preview: bytes
     preview_type: str
-    has_sound_text: bool
+    text: str
+    ink: float

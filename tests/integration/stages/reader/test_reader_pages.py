@@ -195,7 +195,7 @@ def test_a_drawing_names_no_files(reader, tmp_path):
     ],
 )
 def test_text_layers_are_judged(corpus, reader, name, sound):
-    assert reader(corpus / name).page(1, SMALL).has_sound_text is sound
+    assert (reader(corpus / name).page(1, SMALL).text == "sound") is sound
 
 
 def test_a_password_is_asked_for(reader, tmp_path, good_pdf):

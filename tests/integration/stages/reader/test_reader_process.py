@@ -30,7 +30,7 @@ def test_a_page_over_its_time_fails_and_the_next_is_read(reader, slow_pdf):
     assert failed.value.code == "page_timeout"
     assert time.monotonic() - started < 2
     assert one.child_pid is None
-    assert one.page(1, WANT).has_sound_text
+    assert one.page(1, WANT).text == "sound"
 
 
 def test_after_three_kills_in_a_row_pages_fail_at_once(reader, slow_pdf):
@@ -79,7 +79,7 @@ def test_memory_over_the_limit_is_an_answer_and_not_the_end(reader, tmp_path, go
         reader(path, dataclasses.replace(QUICK, memory_mib=512, page_seconds=20)).page(1, WANT)
 
     assert failed.value.code == "out_of_memory"
-    assert reader(good_pdf).page(1, WANT).has_sound_text
+    assert reader(good_pdf).page(1, WANT).text == "sound"
 
 
 def test_pixels_over_the_limit_are_refused_before_decoding(reader, tmp_path):
