@@ -1,8 +1,11 @@
-# Sourced by start.sh and test.sh: finds a Python, makes .venv in the checkout, installs into it.
+# Sourced by start.sh, test.sh and engine.sh: finds a Python, makes $VENV in the checkout (.venv, or
+# .venv-NAME for an engine that needs its own), installs into it.
 #
-# Two files in .venv tell how far it is. `quire-unfinished` stands there while something is being
+# Two files in $VENV tell how far it is. `quire-unfinished` stands there while something is being
 # installed: an environment that has it was interrupted and is made anew. `quire-run` and
 # `quire-dev` hold the fingerprint of what was installed; when it is still right, nothing is done.
+
+VENV=.venv # engine.sh names another; never taken from the caller's environment
 
 fail() {
   printf 'quire: %s\n' "$*" >&2
@@ -46,12 +49,12 @@ fingerprint() { # changes with the dependencies, the interpreter and the place o
 }
 
 is_current() { # FLAVOUR FINGERPRINT
-  [ -e .venv/quire-unfinished ] && return 1
-  [ "$(cat ".venv/quire-$1" 2>/dev/null)" = "$2" ] && [ -x .venv/bin/quire ]
+  [ -e "$VENV/quire-unfinished" ] && return 1
+  [ "$(cat "$VENV/quire-$1" 2>/dev/null)" = "$2" ] && [ -x "$VENV/bin/quire" ]
 }
 
-# Make .venv ready in the working directory, which is the checkout. FLAVOUR is run or dev; dev has
-# all that run has. Two at once wait for each other.
+# Make $VENV ready in the working directory, which is the checkout. FLAVOUR is run, dev or an extra
+# of pyproject.toml; each has all that run has. Two at once wait for each other.
 prepare_environment() {
   local flavour=$1 python wanted
   python=$(find_python) ||
@@ -62,7 +65,7 @@ prepare_environment() {
   is_current "$flavour" "$wanted" && return
   [ "$flavour" = run ] && is_current dev "$wanted" && return
 
-  exec 9>.venv.lock # held until this function has returned; a waiting second run looks again
+  exec 9>"$VENV.lock" # held until this function has returned; a waiting second run looks again
   command -v flock >/dev/null && flock 9
   if ! is_current "$flavour" "$wanted"; then
     require_venv "$python"
@@ -72,27 +75,29 @@ prepare_environment() {
 }
 
 install_environment() { # FLAVOUR PYTHON FINGERPRINT, with the lock held
-  local flavour=$1 python=$2 wanted=$3 pip=(.venv/bin/python -m pip --disable-pip-version-check)
-  if [ -e .venv/quire-unfinished ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1 ||
-    { [ -e .venv/quire-home ] && [ "$(cat .venv/quire-home)" != "$PWD" ]; }; then
-    rm -rf .venv # interrupted, broken or moved: scripts in it name their place
+  local flavour=$1 python=$2 wanted=$3 pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
+  if [ -e "$VENV/quire-unfinished" ] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1 ||
+    { [ -e "$VENV/quire-home" ] && [ "$(cat "$VENV/quire-home")" != "$PWD" ]; }; then
+    rm -rf "$VENV" # interrupted, broken or moved: scripts in it name their place
   fi
-  echo "quire: setting up .venv (once; one to three minutes)" >&2
-  mkdir -p .venv
-  touch .venv/quire-unfinished
-  [ -x .venv/bin/python ] || "$python" -m venv .venv || fail "$python could not make .venv."
-  rm -f .venv/quire-run
+  echo "quire: setting up $VENV (once; one to three minutes)" >&2
+  mkdir -p "$VENV"
+  touch "$VENV/quire-unfinished"
+  [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV" ||
+    fail "$python could not make $VENV."
+  rm -f "$VENV/quire-run" "$VENV/quire-$flavour"
   if [ "$flavour" = dev ]; then
-    rm -f .venv/quire-dev
     # --group needs pip 25.1
     "${pip[@]}" install --quiet --no-input --upgrade 'pip>=25.1' 9>&- &&
       "${pip[@]}" install --quiet --no-input --editable . --group dev 9>&-
-  else
+  elif [ "$flavour" = run ]; then
     "${pip[@]}" install --quiet --no-input --editable . 9>&-
+  else
+    "${pip[@]}" install --quiet --no-input --editable ".[$flavour]" 9>&-
   fi || fail "pip could not install the packages; its lines above say why." \
     "Run this again when that is mended."
-  pwd >.venv/quire-home
-  echo "$wanted" >.venv/quire-run
-  [ "$flavour" = run ] || echo "$wanted" >.venv/quire-dev
-  rm .venv/quire-unfinished
+  pwd >"$VENV/quire-home"
+  echo "$wanted" >"$VENV/quire-run"
+  echo "$wanted" >"$VENV/quire-$flavour"
+  rm "$VENV/quire-unfinished"
 }

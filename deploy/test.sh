@@ -21,6 +21,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 prepare_environment dev
+# Tests run MinerU in an interpreter of its own, as a user does; it is made while the checks run.
+bash deploy/engine.sh mineru >/dev/null &
+mineru=$!
 
 failed=()
 check() {
@@ -31,6 +34,7 @@ check ruff check .
 check ruff format --check .
 check mypy
 check lint-imports
+wait "$mineru" || failed+=("engine.sh mineru")
 status=0
 .venv/bin/pytest "$@" || status=$?
 # pytest's summary stays the last line when all is well

@@ -9,7 +9,10 @@ from shared.errors import Misconfigured, NotFound
 from shared.ocr_backend import EngineOption, OCRBackend
 from shared.settings import Settings
 
-_CLASSES = {"pymupdf": "engines.pymupdf_engine:PyMuPDFEngine"}
+_CLASSES = {
+    "pymupdf": "engines.pymupdf_engine:PyMuPDFEngine",
+    "mineru": "engines.mineru.backend:MinerUEngine",
+}
 
 KNOWN: tuple[str, ...] = tuple(_CLASSES)
 

@@ -13,7 +13,8 @@ from shared.errors import Misconfigured
 
 MIB = 1024 * 1024
 SLOT_VARIABLE = "QUIRE_SLOT"  # no setting: the name under which a supervisor starts a process
-SECRET_SETTINGS = frozenset({"api_keys", "database_url"})  # never logged, never shown
+# never logged, never shown
+SECRET_SETTINGS = frozenset({"api_keys", "database_url", "mineru_vlm_key"})
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -98,6 +99,15 @@ class Settings:
     engine_max_rss_mib: int = _setting(4096, "An engine process starts anew above this memory.")
     ocr_runtime: str = _setting("auto", "auto, openvino or onnxruntime, for the CPU engine.")
     ocr_precision: str = _setting("auto", "auto, bf16 or f32, for the CPU engine.")
+
+    mineru_models: str = _setting("", "Folder of MinerU's weights; empty: ~/.mineru/models.")
+    mineru_small_models: str = _setting("auto", "auto, onnx or torch: who runs its small models.")
+    mineru_vlm_engine: str = _setting("auto", "auto, llama-cpp, vllm or lmdeploy: a VLM in here.")
+    mineru_vlm_url: str = _setting("", "Server of MinerU's VLM; empty: the VLM runs in here.")
+    mineru_vlm_model: str = _setting("", "Its model's name; empty: the one that it serves.")
+    mineru_vlm_key: str = _setting("", "Its API key.")
+    mineru_vlm_seconds: int = _setting(120, "Longest wait for one answer of that server.")
+    mineru_pages: int = _setting(0, "Pages given to MinerU together; 0: 2, 16 with a VLM server.")
 
     @property
     def url(self) -> str:
@@ -215,6 +225,8 @@ def _check(settings: Settings) -> None:
         "ocr_runtime": ("auto", "openvino", "onnxruntime"),
         "fallback": ("auto", "always", "never"),
         "ocr_precision": ("auto", "bf16", "f32"),
+        "mineru_small_models": ("auto", "onnx", "torch"),
+        "mineru_vlm_engine": ("auto", "llama-cpp", "vllm", "lmdeploy"),
         "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     }
     for name, allowed in choices.items():
@@ -223,7 +235,7 @@ def _check(settings: Settings) -> None:
             raise Misconfigured(f"{name} must be one of {listed}.", param=name)
     for item in fields(Settings):
         value = getattr(settings, item.name)
-        free = item.name in {"engine_threads", "min_free_mib"}
+        free = item.name in {"engine_threads", "min_free_mib", "mineru_pages"}
         if isinstance(value, (int, float)) and (value < 0 or (value == 0 and not free)):
             raise Misconfigured(f"{item.name} must be above 0.", param=item.name)
     if settings.port > 65535:

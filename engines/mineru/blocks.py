@@ -1,0 +1,163 @@
+"""MinerU's middle JSON of one page, and the blocks made of it.
+
+The format is `docvortex.middle` 2.0, as MinerU 4 writes it: a tree of blocks with boxes in 0..1 of
+the displayed page. Pictures are named by `image_path`, which here holds `<sha256>.<extension>`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engines.mineru.inline import plain_text, to_markdown
+from engines.mineru.lists import index_markdown, list_markdown
+from shared.blocks import Block, BlockType
+from shared.errors import PageFailed
+
+SCHEMA, SCHEMA_VERSION = "docvortex.middle", "2.0"
+
+Node = Mapping[str, Any]
+Box = tuple[float, float, float, float]
+
+_TEXTS = {
+    "text": BlockType.TEXT,
+    "ref_text": BlockType.REFERENCE,
+    "doc_title": BlockType.TITLE,
+    "paragraph_title": BlockType.HEADING,
+    "header": BlockType.HEADER,
+    "footer": BlockType.FOOTER,
+    "page_number": BlockType.PAGE_NUMBER,
+    "aside_text": BlockType.HEADER,  # MinerU leaves it out of its Markdown like a header
+    "page_footnote": BlockType.FOOTNOTE,
+}
+_LATEX_DELIMITERS = (("\\[", "\\]"), ("$$", "$$"), ("\\(", "\\)"), ("$", "$"))
+
+
+def parse_page(raw: bytes, options: Mapping[str, Any]) -> tuple[Block, ...]:
+    """The blocks of a page from its middle JSON. PageFailed (`bad_raw`) when it is not that."""
+    del options  # all of them act before the raw output is written
+    try:
+        document = json.loads(raw)
+        if (document["schema"], document["schema_version"]) != (SCHEMA, SCHEMA_VERSION):
+            raise PageFailed(f"The raw output is not {SCHEMA} {SCHEMA_VERSION}.", code="bad_raw")
+        blocks = [made for page in document["pages"] for made in _page(page.get("blocks", ()))]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PageFailed("The raw output of the page cannot be read.", code="bad_raw") from error
+    return tuple(blocks)
+
+
+def _page(nodes: Sequence[Node]) -> list[Block]:
+    done: list[Block] = []
+    for node in nodes:
+        done += [replace(block, engine="mineru") for block in _blocks(node, len(done))]
+    return done
+
+
+def _blocks(node: Node, order: int) -> Iterator[Block]:
+    kind, box = str(node["type"]), _box(node["bbox"])
+    continues = bool(node.get("continues_prev"))
+    if kind in _TEXTS:
+        text = to_markdown(node["content"])
+        level = node.get("level")
+        if text.strip():
+            yield Block(_TEXTS[kind], order, box, text, level=level, continues_prev=continues)
+    elif kind == "equation":
+        yield from _equation(node, order, box)
+    elif kind == "list":
+        yield from _list(node, order, box, continues=continues)
+    elif kind == "index":
+        text = index_markdown(node)
+        if text:
+            yield Block(BlockType.LIST, order, box, text)
+    else:
+        yield from _visual(node, kind, order, box, continues=continues)
+
+
+def _equation(node: Node, order: int, box: Box) -> Iterator[Block]:
+    latex, image = bare_latex(str(node["content"])), _image(node)
+    if latex:
+        yield Block(BlockType.EQUATION, order, box, latex, image=image)
+    elif image:
+        yield Block(BlockType.FIGURE, order, box, "", image=image)
+
+
+def _list(node: Node, order: int, box: Box, *, continues: bool) -> Iterator[Block]:
+    """A list of references is a block for each: they are cited, searched and joined alone."""
+    if node.get("sub_type") == "ref_text" and all(c["type"] == "ref_text" for c in node["content"]):
+        for number, child in enumerate(node["content"]):
+            text = to_markdown(child["content"])
+            own = _box(child.get("bbox") or node["bbox"])
+            goes_on = continues and number == 0
+            if text.strip():
+                yield Block(BlockType.REFERENCE, order, own, text, continues_prev=goes_on)
+                order += 1
+        return
+    text = list_markdown(node)
+    if text:
+        yield Block(BlockType.LIST, order, box, text, continues_prev=continues)
+
+
+def _visual(node: Node, kind: str, order: int, box: Box, *, continues: bool) -> Iterator[Block]:
+    """A picture, table, chart or code with its captions and footnotes, in MinerU's order."""
+    children = [c for c in node["content"] if _is_body(c) or plain_text(c["content"]).strip()]
+    parts: list[Block | Node] = []
+    owner = order
+    for child in children:
+        if _is_body(child):
+            owner = order + len(parts)
+            parts += _body(child, kind, owner, box, continues=continues)
+        else:
+            parts.append(child)
+    for number, part in enumerate(parts):
+        if isinstance(part, Block):
+            yield part
+            continue
+        type_ = BlockType.CAPTION if str(part["type"]).endswith("caption") else BlockType.FOOTNOTE
+        yield Block(
+            type_,
+            order + number,
+            _box(part.get("bbox") or node["bbox"]),
+            to_markdown(part["content"]),
+            caption_of=owner,
+        )
+
+
+def _is_body(node: Node) -> bool:
+    return str(node["type"]).endswith("_body")
+
+
+def _body(node: Node, kind: str, order: int, box: Box, *, continues: bool) -> list[Block]:
+    content, image = node["content"], _image(node)
+    if kind == "code":
+        text = plain_text(content) if not isinstance(content, str) else content
+        return [Block(BlockType.CODE, order, box, text.strip("\n"))]
+    text = str(content).strip()
+    if kind == "table" and "<table" in text:
+        table = Block(BlockType.TABLE, order, box, text, continues_prev=continues, image=image)
+        return [table]
+    if "<table" in text:  # a chart's figures: the picture and what it says
+        return [
+            Block(BlockType.FIGURE, order, box, "", image=image),
+            Block(BlockType.TABLE, order + 1, box, text),
+        ]
+    return [Block(BlockType.FIGURE, order, box, text, image=image)]
+
+
+def bare_latex(content: str) -> str:
+    """A formula without the delimiters around it."""
+    text = content.strip()
+    for opening, closing in _LATEX_DELIMITERS:
+        whole = len(text) >= len(opening) + len(closing)
+        if whole and text.startswith(opening) and text.endswith(closing):
+            return text[len(opening) : -len(closing)].strip()
+    return text
+
+
+def _image(node: Node) -> str | None:
+    path = node.get("image_path")
+    return str(path).partition(".")[0] if path else None
+
+
+def _box(values: Sequence[Any]) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in values)
+    return x0, y0, x1, y1
