@@ -33,8 +33,9 @@ def weights_folder(settings: Settings) -> Path:
 class Scratch:
     """The private folder. Removed by `close`; what dead processes left is removed by `open`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: Path) -> None:
         self.folder = folder
+        self.weights = weights
         self.models = folder / "models"
 
     @classmethod
@@ -46,16 +47,15 @@ class Scratch:
             pid = old.name.removeprefix(_PREFIX)
             if not pid.isdigit() or int(pid) == os.getpid() or not psutil.pid_exists(int(pid)):
                 shutil.rmtree(old, ignore_errors=True)
-        scratch = cls(parent / f"{_PREFIX}{os.getpid()}")
+        scratch = cls(parent / f"{_PREFIX}{os.getpid()}", weights)
         for name in ("home", "models", "pages"):
             (scratch.folder / name).mkdir(parents=True, mode=0o700)
-        scratch.link_weights(weights)
         _set_variables(settings, scratch)
         return scratch
 
-    def link_weights(self, weights: Path) -> None:
+    def link_weights(self) -> None:
         """Links to each model's folder, made anew when something came or went."""
-        for repository in sorted(weights.iterdir()) if weights.is_dir() else ():
+        for repository in sorted(self.weights.iterdir()) if self.weights.is_dir() else ():
             if not repository.is_dir() or repository.name.startswith("."):
                 continue
             own = self.models / repository.name

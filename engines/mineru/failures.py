@@ -36,9 +36,7 @@ def verdict(error: Exception, tier: str) -> PageFailed | OutsideFailed:
     return PageFailed(f"MinerU failed on this page: {names[0]}: {text}", code="engine_error")
 
 
-def _of_server(
-    error: Exception, names: list[str], text: str
-) -> PageFailed | OutsideFailed | None:
+def _of_server(error: Exception, names: list[str], text: str) -> PageFailed | OutsideFailed | None:
     if isinstance(error, TimeoutError):
         return OutsideFailed("The VLM did not read the page in time.", code=SERVER)
     status = getattr(error, "status_code", 0)

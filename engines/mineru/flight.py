@@ -43,14 +43,16 @@ class Flight:
     def finished(self, timeout_seconds: float) -> list[tuple[str, Answer]]:
         """The answers that are there; waits so long for the first."""
         found: list[tuple[str, Answer]] = []
-        try:
-            found.append(self._done.get(timeout=timeout_seconds) if timeout_seconds else self._now())
-            while True:
-                found.append(self._now())
-        except queue.Empty:
-            for key, _ in found:
-                del self._due[key]
-            return found
+        wait = timeout_seconds
+        while True:
+            try:
+                found.append(self._done.get(wait > 0, wait or None))
+            except queue.Empty:
+                break
+            wait = 0.0
+        for key, _ in found:
+            del self._due[key]
+        return found
 
     def close(self) -> None:
         """Cancel what runs and end the thread."""
@@ -58,9 +60,6 @@ class Flight:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    def _now(self) -> tuple[str, Answer]:
-        return self._done.get_nowait()
 
     def _begin(self, page: PageInput) -> None:
         task = self._loop.create_task(self._run(page))

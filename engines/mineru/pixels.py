@@ -16,7 +16,7 @@ def to_pdf(page: PageInput) -> bytes:
     size = (page.width, page.height)
     if page.width < 1 or page.height < 1 or len(page.data) != 3 * page.width * page.height:
         raise PageFailed("The pixels do not fit the size that is given.", code="bad_pixels")
-    image = Image.frombuffer("RGB", size, page.data, "raw", "RGB", 0, 1)
+    image = Image.frombytes("RGB", size, bytes(page.data))
     file = io.BytesIO()
     image.save(file, "PDF", resolution=_DPI, quality=_QUALITY, subsampling=0)
     return file.getvalue()

@@ -1,7 +1,6 @@
 """Whether MinerU's VLM server answers, watched by a thread of its own."""
 
 import threading
-from collections.abc import Callable
 
 import httpx
 
@@ -53,17 +52,22 @@ class VlmServer:
         except httpx.HTTPStatusError as error:
             code = error.response.status_code
             hint = "check QUIRE_MINERU_VLM_KEY" if code in {401, 403} else "look at its log"
-            return f"{what} answers with status {code}: {hint}."
+            problem = f"answers with status {code}: {hint}."
         except httpx.TimeoutException:
-            return f"{what} does not answer within {_ANSWER_SECONDS:.0f} s: look at its log."
+            problem = f"does not answer within {_ANSWER_SECONDS:.0f} s: look at its log."
         except httpx.HTTPError as error:
-            return f"{what} cannot be reached ({error}): start it or mend QUIRE_MINERU_VLM_URL."
+            problem = f"cannot be reached ({error}): start it or mend QUIRE_MINERU_VLM_URL."
         except (ValueError, KeyError, TypeError):
-            return f"{what} does not speak the OpenAI protocol: check QUIRE_MINERU_VLM_URL."
+            problem = "does not speak the OpenAI protocol: check QUIRE_MINERU_VLM_URL."
+        else:
+            problem = self._problem_of(names)
+        return f"{what} {problem}" if problem else ""
+
+    def _problem_of(self, names: list[str]) -> str:
         if self._model and self._model not in names:
-            return f"{what} has no model {self._model!r}: check QUIRE_MINERU_VLM_MODEL."
+            return f"has no model {self._model!r}: check QUIRE_MINERU_VLM_MODEL."
         if not self._model and len(names) != 1:
-            return f"{what} has {len(names)} models: name one in QUIRE_MINERU_VLM_MODEL."
+            return f"has {len(names)} models: name one in QUIRE_MINERU_VLM_MODEL."
         return ""
 
     def close(self) -> None:
@@ -83,14 +87,14 @@ class VlmServer:
                     self._problem = seen
 
     def _wait(self) -> bool:
-        """Until the next look is due; False when there will be none."""
+        """Until the next look is due; False when there will be none.
+
+        What has just failed is not asked at once: it would be believed, and fail again.
+        """
         with self._changed:
-            if self._hurry:  # it just failed: give it a moment before it is believed again
-                self._hurry = False
-            seconds = LOOK_SECONDS if self._problem else CALM_SECONDS
-            woken: Callable[[], bool] = lambda: self._closed or self._hurry  # noqa: E731
-            self._changed.wait_for(woken, seconds)
-            if self._hurry and not self._closed:
+            if not self._problem:
+                self._changed.wait_for(lambda: self._closed or self._hurry, CALM_SECONDS)
+            if self._problem:
                 self._hurry = False
                 self._changed.wait_for(lambda: self._closed, LOOK_SECONDS)
             return not self._closed

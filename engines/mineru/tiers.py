@@ -1,0 +1,148 @@
+"""Reads one page in the tier that it asks for, as far as this machine has what that takes."""
+
+import asyncio
+import sys
+from types import ModuleType
+from typing import Any
+
+from engines.mineru.capabilities import AUTO, FLASH, VLM_TIERS
+from engines.mineru.environment import Scratch
+from engines.mineru.failures import DEAD, SERVER, WEIGHTS, verdict
+from engines.mineru.installed import Installed, look
+from engines.mineru.vlm_server import VlmServer
+from shared.errors import OutsideFailed, PageFailed
+from shared.ocr_backend import PDF, RGB, Answer, PageInput
+from shared.settings import Settings
+
+_PAGE_SECONDS = 120.0  # a page on the CPU takes up to ten; the first one also loads the models
+
+
+class Tiers:
+    """What is here to read with. `reader` is `engines.mineru.reader`, imported by now."""
+
+    def __init__(self, settings: Settings, scratch: Scratch, reader: ModuleType) -> None:
+        self._settings = settings
+        self._scratch = scratch
+        self._reader = reader
+        self._vlm = reader.vlm_config(settings)
+        self._installed = self._look()
+        self._server = VlmServer(settings) if settings.mineru_vlm_url else None
+        if self._server is not None:
+            self._server.start()
+
+    @property
+    def gpu(self) -> bool:
+        """Whether there is a GPU that MinerU can use."""
+        return self._installed.gpu
+
+    def problems(self) -> list[str]:
+        """Sentences: which pages wait, why, and what to do."""
+        found = []
+        lacks = self._installed.missing[FLASH]
+        if lacks:
+            found.append(f"Scans wait, only sound text layers are read: {lacks}.")
+        if self._server is not None and self._server.problem:
+            found.append(f"{self._server.problem} Pages of its tiers wait.")
+        return found
+
+    def details(self) -> dict[str, str]:
+        """For health: what runs, where the weights are, how much of the GPU's memory is taken."""
+        return {
+            "model": f"mineru {self._reader.VERSION} {self._installed.default_tier}",
+            "tiers": ", ".join(self._installed.tiers),
+            "small_models": self._installed.small_models,
+            "vlm": self._installed.vlm,
+            "weights": str(self._scratch.weights),
+            **_gpu_memory(),
+        }
+
+    def seconds_for(self, page: PageInput) -> float:
+        """A page of the VLM tiers: layout, then all blocks at once, each with its longest wait."""
+        waits = 2 if self._tier(page) in VLM_TIERS else 0
+        return _PAGE_SECONDS + waits * self._settings.mineru_vlm_seconds
+
+    async def answer(self, page: PageInput) -> Answer:
+        """Read the page; an error is an answer."""
+        tier = self._tier(page)
+        refusal = self._refusal(page, tier)
+        if refusal is not None:
+            return refusal
+        lacks = self._installed.missing[tier]
+        try:
+            async with asyncio.timeout(self.seconds_for(page)):
+                read: Answer = await self._reader.read(
+                    page, tier, self._vlm, without_models=bool(lacks)
+                )
+        except (PageFailed, OutsideFailed) as failed:
+            return failed
+        except Exception as error:  # noqa: BLE001 - whatever MinerU raises is about this page
+            return self._verdict(error, tier, lacks)
+        return read
+
+    def close(self) -> None:
+        """End the VLM and the render workers."""
+        from docvortex.document.pdf.render_session import (  # noqa: PLC0415
+            shutdown_pdf_render_sessions,
+        )
+        from mineru.model.vlm.runtime import shutdown_cached_models  # noqa: PLC0415
+
+        if self._server is not None:
+            self._server.close()
+        shutdown_cached_models()
+        shutdown_pdf_render_sessions()
+
+    def _tier(self, page: PageInput) -> str:
+        asked = str(page.options.get("tier", AUTO))
+        return self._installed.default_tier if asked == AUTO else asked
+
+    def _refusal(self, page: PageInput, tier: str) -> Answer | None:
+        """What needs no try: nothing is sent to a server that is away."""
+        if page.media_type not in {PDF, RGB}:
+            return PageFailed(f"The engine takes no {page.media_type}.", code="bad_media_type")
+        if self._installed.missing[tier]:  # they may have come since
+            self._installed = self._look()
+        lacks = self._installed.missing[tier]
+        if tier not in VLM_TIERS:
+            return None
+        if lacks:
+            return OutsideFailed(f"The tier {tier} cannot run: {lacks}.", code=WEIGHTS)
+        if self._server is not None and self._server.problem:
+            return OutsideFailed(self._server.problem, code=SERVER)
+        return None
+
+    def _verdict(self, error: Exception, tier: str, lacks: str) -> Answer:
+        answer = verdict(error, tier)
+        if answer.code == WEIGHTS and lacks:
+            return OutsideFailed(f"The page needs models: {lacks}.", code=WEIGHTS)
+        if answer.code == SERVER and self._server is not None:
+            self._server.report(str(answer))
+        if answer.code == DEAD:
+            from mineru.model.vlm.runtime import shutdown_cached_models  # noqa: PLC0415
+
+            shutdown_cached_models()  # the next page starts it anew
+        return answer
+
+    def _look(self) -> Installed:
+        self._scratch.link_weights()
+        return look(self._settings, self._scratch.weights, gpu=_has_gpu())
+
+
+def _has_gpu() -> bool:
+    try:
+        import torch  # noqa: PLC0415
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())
+
+
+def _gpu_memory() -> dict[str, str]:
+    """What is taken of the GPU's memory, while a model of ours is on it."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return {}
+    free, total = torch.cuda.mem_get_info()
+    gib = 1024**3
+    return {
+        "gpu": str(torch.cuda.get_device_name(0)),
+        "gpu_memory": f"{(total - free) / gib:.1f} of {total / gib:.1f} GiB",
+    }
