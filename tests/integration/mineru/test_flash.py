@@ -2,10 +2,7 @@
 
 import json
 
-import pymupdf
-
 from engines.registry import parse_raw
-from shared.blocks import BlockType
 from shared.states import JobState
 from tests.fakes.systems import pdf_of
 
