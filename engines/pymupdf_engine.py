@@ -19,6 +19,7 @@ from shared.ocr_backend import (
     PageInput,
 )
 from shared.settings import Settings
+from shared.text_lines import TextLine
 
 
 class PyMuPDFEngine(OCRBackend):
@@ -94,3 +95,10 @@ class PyMuPDFEngine(OCRBackend):
         from engines.raw_page import parse_page  # noqa: PLC0415
 
         return parse_page(raw, options)
+
+    @staticmethod
+    def text_lines(raw: bytes) -> tuple[TextLine, ...]:
+        """The lines of a page from its raw output, in reading order."""
+        from engines.raw_page import lines_of  # noqa: PLC0415
+
+        return lines_of(raw)

@@ -10,6 +10,7 @@ from engines.frame import Box
 from engines.paragraphs import BULLET, join_lines
 from shared.blocks import FURNITURE, Block, BlockType
 from shared.errors import PageFailed
+from shared.text_lines import TextLine
 
 SCHEMA = "quire-pymupdf/1"
 _TYPES = {
@@ -85,14 +86,12 @@ def dump_page(regions: Sequence[RawRegion], **facts: Any) -> bytes:
 def parse_page(raw: bytes, options: Mapping[str, Any]) -> tuple[Block, ...]:
     """The blocks of a page from `dump_page`'s JSON. PageFailed (`bad_raw`) when it is not that."""
     del options  # all of them act before the raw output is written
-    try:
-        page = json.loads(raw)
-        if page["schema"] != SCHEMA:
-            raise PageFailed(f"The raw output is not {SCHEMA}.", code="bad_raw")
-        regions = [_region(each) for each in page["regions"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise PageFailed("The raw output of the page cannot be read.", code="bad_raw") from error
-    return tuple(_blocks(regions))
+    return tuple(_blocks(_regions(raw)))
+
+
+def lines_of(raw: bytes) -> tuple[TextLine, ...]:
+    """The lines of a page from `dump_page`'s JSON. PageFailed (`bad_raw`) when it is not that."""
+    return tuple(TextLine(line.text, line.box) for r in _regions(raw) for line in r.lines)
 
 
 def escape_markdown(text: str) -> str:
@@ -105,6 +104,16 @@ def escape_markdown(text: str) -> str:
     sign = leading[0]
     at = next(number for number, letter in enumerate(sign) if not letter.isdigit())
     return text[:at] + "\\" + text[at:] if text[at] != "\\" else text
+
+
+def _regions(raw: bytes) -> list[RawRegion]:
+    try:
+        page = json.loads(raw)
+        if page["schema"] != SCHEMA:
+            raise PageFailed(f"The raw output is not {SCHEMA}.", code="bad_raw")
+        return [_region(each) for each in page["regions"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PageFailed("The raw output of the page cannot be read.", code="bad_raw") from error
 
 
 def _region(data: Mapping[str, Any]) -> RawRegion:

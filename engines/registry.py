@@ -8,6 +8,7 @@ from shared.blocks import Block
 from shared.errors import Misconfigured, NotFound
 from shared.ocr_backend import EngineOption, OCRBackend
 from shared.settings import Settings
+from shared.text_lines import TextLine
 
 _CLASSES = {
     "pymupdf": "engines.pymupdf_engine:PyMuPDFEngine",
@@ -48,6 +49,15 @@ def parse_raw(
         raise NotFound(f"{engine} cannot read its raw output again.", code="no_parse_raw")
     blocks: tuple[Block, ...] = parse(raw, options)
     return blocks
+
+
+def text_lines(engine: str, raw: bytes, settings: Settings) -> tuple[TextLine, ...] | None:
+    """The lines that the engine saw, from its raw output; None when it does not tell lines."""
+    lines_of = getattr(_find(engine, settings), "text_lines", None)
+    if lines_of is None:
+        return None
+    lines: tuple[TextLine, ...] = lines_of(raw)
+    return lines
 
 
 def _added(settings: Settings) -> dict[str, str]:

@@ -22,7 +22,7 @@ from shared.records import Failure, PageResult, Settled
 from shared.render import image_extension, page_markdown, page_text
 from shared.settings import Settings
 from shared.states import JobState, PageState
-from stages.merge import write_artifacts
+from stages.followups import Followups, compare_jobs, merged_files
 from stages.work import LEAVE_SECONDS, PASSING, Blockade, drain_on_signals, publish_job
 from store import Store
 
@@ -44,16 +44,19 @@ class Collector:
         self._settings = settings
         self._blockade = Blockade(worker)
         self._finisher = Finisher(store, worker, self._blockade)
+        self._followups = Followups(settings, store, worker)
         self._epoch = ""
         self._look_at = 0.0
 
     def run(self) -> None:
         """Until the worker drains and nothing is left."""
         self._finisher.start()
+        self._followups.start()
         try:
             while self._blockade.lifted("collect", partial(self._step, self._take())):
                 continue
         finally:
+            self._followups.stop()
             self._finisher.stop()
 
     def _take(self) -> list[Delivery]:
@@ -227,10 +230,9 @@ class Finisher:
             job = self._store.job(job_id)
             if job.state is not JobState.RUNNING:
                 return
-            tasks = self._store.pages(job_id)
-            artifacts = write_artifacts(
-                job, lambda: self._store.results(job_id), tasks, self._store.blobs
-            )
+            artifacts = merged_files(job, self._store)
+            if len(job.engines) > 1:
+                compare_jobs(job, job_id, self._store, lambda: None)
             job = self._store.finish_job(job_id, artifacts)
         except NotFound:
             return  # deleted meanwhile

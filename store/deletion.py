@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from shared.errors import Conflict
 from shared.states import Origin
 from store.database import Database
+from store.followups import forget_followups, job_that_took_from
 from store.jobs import require_job
 from store.references import References
 from store.rows import OPEN_STATES
@@ -56,6 +57,13 @@ class Deletion:
             if reader is not None:
                 raise Conflict(
                     f"Job {reader} reads the results of job {job_id}; wait for it or cancel it.",
+                    code="job_in_use",
+                )
+            taker = job_that_took_from(connection, job_id)
+            if taker is not None:
+                raise Conflict(
+                    f"Job {taker} shows a page that was taken from job {job_id}; take that page "
+                    "from elsewhere, or delete that job first.",
                     code="job_in_use",
                 )
             hide = sa.update(jobs).where(jobs.c.id == job_id).values(deleted=time.time())
@@ -103,6 +111,7 @@ class Deletion:
             named = artifacts.c.job == job_id
             blobs.update(connection.scalars(sa.select(artifacts.c.sha256).where(named)))
             connection.execute(sa.delete(artifacts).where(named))
+            forget_followups(connection, job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
             blobs |= delete_unused_document(connection, document)
         self._references.free(blobs)

@@ -29,7 +29,8 @@ from store.rows import (
     page_task,
     result_row,
 )
-from store.schema import jobs, pages, result_images, results
+from store.schema import choices, jobs, pages, result_images, results
+from store.shown import taken_by
 from store.words import clean
 
 _RESULTS_PER_READ = 16  # pages in memory while `results` streams
@@ -125,6 +126,10 @@ class Results:
                 raise NotFound(f"Job {job_id} has no page {page}{by}.", code="page_not_found")
             query = sa.select(results).where(results.c.job == job_id, results.c.page == page)
             rows = {row.engine: row for row in connection.execute(query)}
+            if engine is None:
+                taken = connection.execute(taken_by(job_id).where(choices.c.page == page)).first()
+                if taken is not None:
+                    return page_result(taken)
         asked = {name: rank for rank, name in enumerate(job.engines)}
         tasks.sort(
             key=lambda t: (
@@ -165,31 +170,6 @@ class Results:
             if len(rows) < _RESULTS_PER_READ:
                 return
             after = (rows[-1].page, rows[-1].engine)
-
-    def images(self, job_id: str) -> list[str]:
-        """See Store."""
-        query = (
-            sa.select(result_images.c.sha256)
-            .join(results, results.c.id == result_images.c.result)
-            .where(results.c.job == job_id)
-            .distinct()
-            .order_by(result_images.c.sha256)
-        )
-        with self._database.read() as connection:
-            require_job(connection, job_id)
-            return list(connection.scalars(query))
-
-    def has_image(self, job_id: str, sha256: str) -> bool:
-        """See Store."""
-        query = (
-            sa.select(sa.literal(1))
-            .select_from(result_images)
-            .join(results, results.c.id == result_images.c.result)
-            .where(result_images.c.sha256 == sha256, results.c.job == job_id)
-            .limit(1)
-        )
-        with self._database.read() as connection:
-            return connection.scalar(query) is not None
 
     def reusable(
         self, document_id: str, page: int, engine: str, options: Mapping[str, Any]

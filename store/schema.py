@@ -6,7 +6,7 @@ Blobs have no table: a blob is used when `documents.id`, `page_images.sha256`,
 
 import sqlalchemy as sa
 
-REVISION = "0002"  # head of store/migrations; a test compares the two
+REVISION = "0003"  # head of store/migrations; a test compares the two
 
 metadata = sa.MetaData()
 
@@ -160,5 +160,43 @@ artifacts = sa.Table(
     sa.Column("format", sa.String(16), primary_key=True),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Index("artifacts_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)
+
+# What the collect stage is asked to make of a job that has ended; a row goes when it is made.
+wanted = sa.Table(
+    "wanted",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("kind", sa.String(64), primary_key=True),  # a format, "merge", or "compare:<job>"
+    sa.Column("asked", sa.Double, nullable=False),
+    sa.Column("failure_type", sa.Text),
+    sa.Column("failure_message", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+choices = sa.Table(
+    "choices",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.Column("from_job", sa.String(26), nullable=False),
+    sa.Column("engine", sa.String(64), nullable=False),
+    sa.Index("choices_by_source", "from_job"),
+    sqlite_with_rowid=False,
+)
+
+agreements = sa.Table(
+    "agreements",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("other_job", sa.String(26), primary_key=True),  # the same job: two of its engines
+    sa.Column("page", sa.Integer, primary_key=True),
+    sa.Column("engine", sa.String(64), primary_key=True),
+    sa.Column("other_engine", sa.String(64), primary_key=True),
+    sa.Column("agreement", sa.Double, nullable=False),
+    sa.Column("words_in_common", sa.Double, nullable=False),
+    sa.Column("order_difference", sa.Double),
+    sa.Index("agreements_by_other", "other_job"),
     sqlite_with_rowid=False,
 )

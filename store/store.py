@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
+from shared.compare import PageAgreement
 from shared.errors import Misconfigured
+from shared.followups import Choice, Wanted
 from shared.records import (
     Failure,
     Job,
@@ -17,17 +19,20 @@ from shared.records import (
 from shared.routing import Attempt, Route
 from shared.settings import Settings
 from shared.states import JobState
+from store.agreements import Agreements
 from store.attempts import Attempts
 from store.blobs import BlobStore
 from store.changes import JobChange, SweepReport
 from store.database import Database
 from store.deletion import Deletion
+from store.followups import Followups
 from store.janitor import Janitor
 from store.jobs import Jobs
 from store.pages import Pages
 from store.references import References
 from store.results import Results
 from store.search_index import SearchIndex
+from store.shown import Shown
 
 
 class Store:
@@ -40,7 +45,10 @@ class Store:
         self._jobs = Jobs(database, blobs, references)
         self._pages = Pages(database, blobs, references)
         self._results = Results(database, blobs, references)
+        self._agreements = Agreements(database)
         self._attempts = Attempts(database)
+        self._shown = Shown(database)
+        self._followups = Followups(database, blobs, references)
         self._search = SearchIndex(database)
         self._deletion = Deletion(database, references)
         self._janitor = Janitor(database, blobs, references, self._deletion)
@@ -119,7 +127,7 @@ class Store:
         return self._pages.tasks(job_id, after, limit)
 
     def page_result(self, job_id: str, page: int, engine: str | None = None) -> PageResult:
-        """One page; without `engine` of the first asked-for engine that has read it.
+        """One page; without `engine` the one taken, else the first engine asked for that read it.
 
         `engine` is what was asked for ("auto"), or the engine that has read the page.
         NotFound (`job_not_found`, `page_not_found`, `page_not_ready`).
@@ -133,13 +141,17 @@ class Store:
         """
         return self._results.stream(job_id)
 
+    def taken_result(self, job_id: str, page: int) -> PageResult | None:
+        """The reading that was taken for a page; None where nobody took one."""
+        return self._shown.taken(job_id, page)
+
     def images(self, job_id: str) -> list[str]:
         """The blobs of all figures in a job's results, each once. NotFound (`job_not_found`)."""
-        return self._results.images(job_id)
+        return self._shown.images(job_id)
 
     def has_image(self, job_id: str, sha256: str) -> bool:
         """Whether the blob is a figure of one of the job's pages."""
-        return self._results.has_image(job_id, sha256)
+        return self._shown.has_image(job_id, sha256)
 
     def attempts(self, job_id: str, page: int, asked: str) -> list[Attempt]:
         """Attempts at a page that gave no accepted answer, in order, with what was said."""
@@ -166,6 +178,38 @@ class Store:
         Refused (`bad_limit`, `bad_offset`).
         """
         return self._search.search(q, limit, offset)
+
+    def want(self, job_id: str, kind: str) -> Wanted:
+        """Ask the collect stage for an export, a merge or a comparison (`shared.followups`).
+
+        What is asked for already stays as it is; what failed lately comes back with its failure.
+        Conflict (`job_is_open`, `no_result`), NotFound (`job_not_found`).
+        """
+        return self._followups.want(job_id, kind)
+
+    def wish(self, job_id: str, kind: str) -> Wanted | None:
+        """What was asked for and is not made yet; None when it is made or was never asked for."""
+        return self._followups.wish(job_id, kind)
+
+    def take_page(
+        self, job_id: str, page: int, engine: str | None, from_job: str | None = None
+    ) -> Job:
+        """Show this engine's reading of a page in the result, also one of another job.
+
+        `engine` None goes back to the rule. The files are merged anew, exports dropped. Conflict
+        (`other_document`, `page_not_ready`, `no_result`), NotFound (`page_not_found`).
+        """
+        return self._followups.take(job_id, page, engine, from_job)
+
+    def choices(self, job_id: str) -> dict[int, Choice]:
+        """The pages that were taken from somewhere, by page."""
+        return self._followups.choices(job_id)
+
+    def agreements(
+        self, job_id: str, other_job: str, *, limit: int, offset: int = 0
+    ) -> tuple[list[PageAgreement], int]:
+        """Compared pages, the least alike first, and how many there are. NotFound."""
+        return self._agreements.worst(job_id, other_job, limit, offset)
 
     # split
 
@@ -232,6 +276,27 @@ class Store:
         (`job_is_open`) while pages are unsettled.
         """
         return self._jobs.finish(job_id, artifacts)
+
+    def wishes(self) -> list[Wanted]:
+        """What is asked for and not made, the oldest first, without what failed."""
+        return self._followups.wishes()
+
+    def fulfil(self, wish: Wanted, files: Mapping[str, str]) -> Job | None:
+        """Name the files (format to blob) that were made for a wish, and end it.
+
+        None, and the files are thrown away, when the wish was withdrawn or asked anew meanwhile.
+        """
+        return self._followups.fulfil(wish, files)
+
+    def fail_wish(self, wish: Wanted, failure: Failure) -> None:
+        """Say why a wish cannot be fulfilled."""
+        self._followups.fail(wish, failure)
+
+    def put_agreements(
+        self, job_id: str, other_job: str, measured: Sequence[PageAgreement]
+    ) -> None:
+        """Keep how far the pages of two jobs, or of a job's engines, agree; replaces old ones."""
+        self._agreements.put(job_id, other_job, measured)
 
     def open_jobs(self) -> list[Job]:
         """Queued and running jobs, oldest first."""

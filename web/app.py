@@ -6,7 +6,7 @@ from sanic import Sanic
 from sanic.config import Config
 
 from shared.settings import MIB, Settings, load_settings
-from web.api import description, events, jobs, pages, results, search, service, submit
+from web.api import compare, description, events, jobs, pages, results, search, service, submit
 from web.faults import install_errors
 from web.front import App
 from web.guards import Guards, install_guards
@@ -20,6 +20,7 @@ _BLUEPRINTS = (
     jobs.bp,
     pages.bp,
     results.bp,
+    compare.bp,
     events.bp,
     search.bp,
     service.bp,

@@ -2,12 +2,14 @@
 
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, cast
 
 from shared.records import Job
 from shared.render import image_extension
 from store.store import Store
 
+SCHEMA = Path(__file__).parents[1] / "shared" / "schema" / "quire-1.json"  # of result.json
 _CHUNK_BYTES = 256 * 1024
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same job gives the same archive
 
@@ -31,13 +33,18 @@ class _Sink:
 
 
 def zip_result(store: Store, job: Job) -> Iterator[bytes]:
-    """The job's artifacts as result.* and the figures under images/."""
+    """The job's files as result.*, the schema of the JSON, and the figures under images/."""
     sink = _Sink()
     with zipfile.ZipFile(cast("IO[bytes]", sink), "w") as archive:  # it only writes and flushes
         for extension, sha256 in sorted(job.artifacts.items()):
-            info = _entry(f"result.{extension}", zipfile.ZIP_DEFLATED)
+            packed = extension in {"docx", "pdf"}
+            method = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+            info = _entry(f"result.{extension}", method)
             with store.blobs.path(sha256).open("rb") as source:
                 yield from _add(archive, info, source, sink)
+        schema = _entry(SCHEMA.name, zipfile.ZIP_DEFLATED)
+        with SCHEMA.open("rb") as source:
+            yield from _add(archive, schema, source, sink)
         for sha256 in store.images(job.id):
             try:
                 source = store.blobs.path(sha256).open("rb")

@@ -18,7 +18,7 @@ from web.faults import Forbidden, Unauthorized, WrongHost, is_api
 from web.front import App, Req
 
 COOKIE = "quire_session"
-_OPEN_PATHS = ("/static/", "/health", "/login", "/docs", "/openapi.json", "/favicon")
+_OPEN_PATHS = ("/static/", "/health", "/login", "/docs", "/openapi.json", "/schema/", "/favicon")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTENT_SECURITY = (

@@ -13,7 +13,7 @@ _PATH_PARAMETERS = {
     "page": "Page number, from 1.",
     "number": "Page number, from 1.",
     "engine": "The engine's name.",
-    "extension": "md, json, html, txt or zip.",
+    "extension": "md, json, html, txt, docx, pdf, hocr or zip.",
     "name": "File name.",
 }
 _ALWAYS = {

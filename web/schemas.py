@@ -202,6 +202,60 @@ _ERROR = record(
         "detail": TEXT,
     }
 )
+_MEASURED: dict[str, Schema] = {
+    "agreement": {**NUMBER, "description": "0..1: 1 minus the normalised edit distance."},
+    "words_in_common": {**NUMBER, "description": "0..1, wherever they stand (Dice)."},
+    "order_difference": {
+        **maybe(NUMBER),
+        "description": "0..1: share of the pairs of words that stand the other way round; null "
+        "where too few words stand once in both.",
+    },
+}
+_SIDE = record(
+    {
+        "job": TEXT,
+        "engine": {"type": "string", "description": "What was asked for."},
+        "taken": {"type": "boolean", "description": "A person took this reading."},
+    }
+)
+_COMPARISON = record(
+    {
+        "job": TEXT,
+        "with": TEXT,
+        "pages": listed(record({"page": INTEGER, "left": _SIDE, "right": _SIDE, **_MEASURED})),
+        "total": INTEGER,
+        "next": maybe(INTEGER),
+    }
+)
+_READING = record(
+    {
+        "job": TEXT,
+        "engine": {"type": "string", "description": "What read the page."},
+        "asked": TEXT,
+        "taken": {"type": "boolean", "description": "A person took this reading."},
+        "model": TEXT,
+        "source": TEXT,
+    }
+)
+_PAGE_COMPARISON = record(
+    {
+        "page": INTEGER,
+        "left": _READING,
+        "right": _READING,
+        **_MEASURED,
+        "differences": listed(
+            record(
+                {
+                    "kind": {"enum": ["same", "changed", "left", "right"]},
+                    "left": TEXT,
+                    "right": TEXT,
+                }
+            )
+        ),
+        "is_cut": {**FLAG, "description": "Only the first 10,000 words are in `differences`."},
+    }
+)
+_MAKING = record({"job": TEXT, "kind": TEXT, "state": {"enum": ["making"]}, "asked": TIME})
 LIMIT_NAMES = (
     "max_file_bytes",
     "max_files",
@@ -215,6 +269,7 @@ SCHEMAS: dict[str, Schema] = {
     "Attempt": _ATTEMPT,
     "Attempts": record({"attempts": listed(ref("Attempt"))}),
     "Block": _BLOCK,
+    "Comparison": _COMPARISON,
     "Counts": _COUNTS,
     "Document": _DOCUMENT,
     "Engine": _ENGINE,
@@ -237,7 +292,9 @@ SCHEMAS: dict[str, Schema] = {
     "Job": _JOB,
     "Jobs": record({"jobs": listed(ref("Job")), "next": maybe(TEXT)}, optional=("next",)),
     "Limits": record({"limits": record(dict.fromkeys(LIMIT_NAMES, INTEGER))}),
+    "Making": _MAKING,
     "Page": _PAGE,
+    "PageComparison": _PAGE_COMPARISON,
     "PageResult": _PAGE_RESULT,
     "Pages": record({"pages": listed(ref("Page"))}),
     "SearchHit": _HIT,

@@ -126,13 +126,18 @@ def sanitize_inline(rendered: str) -> str:
     )
 
 
+def inline_tokens(text: str) -> list[Token]:
+    """Inline Markdown as the parser's tokens, `plain_tag` and `math_*` beside its own."""
+    return _PARSER.parseInline(text)[0].children or []
+
+
 def inline_text(text: str) -> str:
     """Inline Markdown without its marks."""
     text = text.strip()
     if len(text) > MAX_MARKDOWN_CHARS or not _SPECIAL.search(text):
         return cut(text)
     parts: list[str] = []
-    for token in _PARSER.parseInline(text)[0].children or []:
+    for token in inline_tokens(text):
         if token.type in {"softbreak", "hardbreak"} or token.content == "<br>":
             parts.append("\n")
         elif token.type != "plain_tag":

@@ -1,7 +1,8 @@
 """Merging: what a job's pages say together, and the files that say it."""
 
 from stages.merge.artifacts import write_artifacts
-from stages.merge.merging import merge
+from stages.merge.choosing import taken_first
+from stages.merge.merging import merge, survey
 from stages.merge.pages import MergedPage
 
-__all__ = ["MergedPage", "merge", "write_artifacts"]
+__all__ = ["MergedPage", "merge", "survey", "taken_first", "write_artifacts"]

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from shared.followups import Choice
 from shared.records import Job, PageTask
 from shared.render import (
     Flow,
@@ -22,7 +23,7 @@ from shared.render import (
 from shared.render.lines import clean_text
 from shared.states import PageState
 from stages.merge.document_html import DOCUMENT_END, document_head
-from stages.merge.merging import merge, survey
+from stages.merge.merging import NO_CHOICES, merge, survey
 from stages.merge.pages import Results
 
 SCHEMA = "quire/1"
@@ -61,13 +62,17 @@ class Blobs(Protocol):
 
 
 def write_artifacts(
-    job: Job, results: Results, tasks: Sequence[PageTask], blobs: Blobs
+    job: Job,
+    results: Results,
+    tasks: Sequence[PageTask],
+    blobs: Blobs,
+    choices: Mapping[int, Choice] = NO_CHOICES,
 ) -> dict[str, str]:
     """Write all formats; the sha256 of each by its name (md, json, html, txt).
 
     `results` is called twice and gives a fresh iterator in page order each time.
     """
-    found = survey(job, results, tasks)
+    found = survey(job, results, tasks, choices)
     marks = found.page_count > 1
     image_url = _image_namer(blobs)
     flows: dict[str, Flow] = {

@@ -1,19 +1,23 @@
 """A job's pages merged: two passes over its results, memory independent of their number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from shared.blocks import Block, BlockType
+from shared.followups import Choice
 from shared.records import Job, PageTask
 from shared.render import sanitize_html
 from shared.render.lines import clean_text, compounds_of, join_lines
 from stages.merge.captions import attach_captions
+from stages.merge.choosing import Chooser
 from stages.merge.continuation import mark_continuation
 from stages.merge.furniture import FurnitureSurvey
 from stages.merge.headings import HeadingSurvey
 from stages.merge.pages import MergedPage, Results, primary_pages
 
+NO_CHOICES: Mapping[int, Choice] = MappingProxyType({})
 _MAX_COMPOUNDS = 50_000  # hyphenated words remembered; a book has a few thousand
 _LINED = frozenset(
     {BlockType.TEXT, BlockType.REFERENCE, BlockType.FOOTNOTE, BlockType.CAPTION}
@@ -29,6 +33,7 @@ class Survey:
     headings: HeadingSurvey = field(default_factory=HeadingSurvey)
     compounds: set[str] = field(default_factory=set)
     page_count: int = 0
+    chooser: Chooser = field(default_factory=lambda: Chooser({}))
 
     def add(self, page: MergedPage) -> None:
         """Learn from one page."""
@@ -44,10 +49,15 @@ class Survey:
                     self.compounds |= compounds_of(block.content)
 
 
-def survey(job: Job, results: Results, tasks: Sequence[PageTask]) -> Survey:
+def survey(
+    job: Job,
+    results: Results,
+    tasks: Sequence[PageTask],
+    choices: Mapping[int, Choice] = NO_CHOICES,
+) -> Survey:
     """The first pass."""
-    found = Survey()
-    for page in primary_pages(job, results, tasks):
+    found = Survey(chooser=Chooser(choices))
+    for page in primary_pages(job, results, tasks, found.chooser):
         found.add(page)
     return found
 
@@ -63,7 +73,7 @@ def merge(
     """
     found = found or survey(job, results, tasks)
     previous: MergedPage | None = None
-    for page in primary_pages(job, results, tasks):
+    for page in primary_pages(job, results, tasks, found.chooser):
         if page.result is not None:
             width, height = page.result.width, page.result.height
             blocks = tuple(_tidy(block, found.compounds) for block in page.blocks)

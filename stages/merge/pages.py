@@ -8,6 +8,7 @@ from typing import Any
 from shared.blocks import Block
 from shared.records import Job, PageResult, PageTask
 from shared.states import PageState
+from stages.merge.choosing import Chooser
 
 Results = Callable[[], Iterator[PageResult]]
 
@@ -16,8 +17,8 @@ Results = Callable[[], Iterator[PageResult]]
 class MergedPage:
     """One page as the artifacts show it.
 
-    `task` is that of the chosen engine: the first in the job's order whose page is done, else
-    the first. `result` is None when no engine read the page; `others` are the other engines'.
+    `task` is that of the chosen engine (`stages/merge/choosing.py`), else the first. `result` is
+    None when no engine read the page; `others` are the other engines'.
     """
 
     number: int
@@ -25,6 +26,7 @@ class MergedPage:
     result: PageResult | None
     others: tuple[PageTask, ...]
     blocks: tuple[Block, ...] = ()
+    chosen_by: str = ""
 
     @property
     def note(self) -> str:
@@ -45,6 +47,8 @@ class MergedPage:
             "engine": self.task.engine,
             "asked": self.task.asked,
             "choice": self.task.choice or None,
+            "job": self.task.job,
+            "chosen_by": self.chosen_by or None,
             "state": state.value,
             "reason": self.task.reason or None,
             "source": result.source if result else None,
@@ -68,7 +72,9 @@ def _lost_state(task: PageTask) -> PageState:
     return PageState.CANCELLED if task.state is PageState.CANCELLED else PageState.FAILED
 
 
-def primary_pages(job: Job, results: Results, tasks: Sequence[PageTask]) -> Iterator[MergedPage]:
+def primary_pages(
+    job: Job, results: Results, tasks: Sequence[PageTask], chooser: Chooser
+) -> Iterator[MergedPage]:
     """The job's pages, ascending, read once from the start; one page in memory at a time."""
     order = {name: index for index, name in enumerate(job.engines)}
     by_page: dict[int, list[PageTask]] = {}
@@ -79,11 +85,41 @@ def primary_pages(job: Job, results: Results, tasks: Sequence[PageTask]) -> Iter
     for number in sorted(by_page):
         while found is not None and found < number:
             found, group = next(groups, (None, None))
-        read = {r.asked: r for r in group} if group is not None and found == number else {}
+        read = list(group) if group is not None and found == number else []
         ranked = sorted(by_page[number], key=lambda t: (order.get(t.asked, len(order)), t.asked))
-        done = [t for t in ranked if t.state is PageState.DONE and t.asked in read]
-        task = done[0] if done else ranked[0]
-        result = read.get(task.asked) if done else None
-        others = tuple(other for other in ranked if other is not task)
-        blocks = result.blocks if result is not None else ()
-        yield MergedPage(number, task, result, others, blocks)
+        yield _merged_page(job, number, ranked, read, chooser)
+
+
+def _merged_page(
+    job: Job,
+    number: int,
+    ranked: Sequence[PageTask],
+    read: Sequence[PageResult],
+    chooser: Chooser,
+) -> MergedPage:
+    own = {result.asked: result for result in read if result.job == job.id}
+    done = {t.asked for t in ranked if t.state is PageState.DONE}
+    readings = [own[t.asked] for t in ranked if t.asked in done and t.asked in own]
+    readings += [result for result in read if result.job != job.id]
+    chosen = chooser.choose(number, readings)
+    if chosen is None:
+        return MergedPage(number, ranked[0], None, tuple(ranked[1:]))
+    result = chosen.result
+    if result.job == job.id:
+        task = next(t for t in ranked if t.asked == result.asked)
+    else:
+        task = _task_elsewhere(result)
+    others = tuple(other for other in ranked if other is not task)
+    return MergedPage(number, task, result, others, result.blocks, chosen.by)
+
+
+def _task_elsewhere(result: PageResult) -> PageTask:
+    """The page task of another job, as far as the result tells."""
+    return PageTask(
+        result.job,
+        result.page,
+        result.engine,
+        PageState.DONE,
+        source=result.source,
+        asked=result.asked,
+    )

@@ -5,13 +5,15 @@ It reads one document in its life. Whatever goes wrong inside is answered as a c
 sentence where that is still possible; where it is not, the parent sees the process end.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stages.reader import sandbox
-from stages.reader.frames import read_header, write_frame
+from stages.reader.frames import MAX_QUESTION_BYTES, read_frame, write_frame
+from stages.reader.part_sink import PartSink
 from stages.reader.terms import PagePayload, PageWant
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def main() -> None:
 
     write_frame(answers, {"ready": True})
     source: Source | None = None
-    while (question := read_header(sys.stdin.buffer)) is not None:
+    while (frame := read_frame(sys.stdin.buffer, MAX_QUESTION_BYTES)) is not None:
+        question, body = frame
         sandbox.limit_processor(float(question["seconds"]))
         try:
             if source is None:
@@ -40,13 +43,7 @@ def main() -> None:
                 answer = {"pages": opened.pages, "media_type": opened.media_type}
                 write_frame(answers, {**answer, "kind": opened.kind})
             else:
-                want = PageWant(
-                    accepts=tuple(question["accepts"]),
-                    dpi=question["dpi"],
-                    max_pixels=question["max_pixels"],
-                    preview_pixels=question["preview_pixels"],
-                )
-                _send_page(answers, source.page(question["number"], want))
+                _answer(answers, source, question, body)
         except BrokenPipeError:
             break
         except Exception as error:  # noqa: BLE001 - anything may come out of a hostile document
@@ -61,6 +58,23 @@ def main() -> None:
                     "rss_mib": sandbox.rss_mib(),
                 },
             )
+
+
+def _answer(answers: BinaryIO, source: "Source", question: dict[str, Any], body: bytes) -> None:
+    if question["op"] == "text":
+        added = source.searchable.add_text(question["number"], json.loads(body))
+        write_frame(answers, {"added": added})
+    elif question["op"] == "save":
+        source.searchable.save(PartSink(answers))
+        write_frame(answers, {"rss_mib": sandbox.rss_mib()})
+    else:
+        want = PageWant(
+            accepts=tuple(question["accepts"]),
+            dpi=question["dpi"],
+            max_pixels=question["max_pixels"],
+            preview_pixels=question["preview_pixels"],
+        )
+        _send_page(answers, source.page(question["number"], want))
 
 
 def _send_page(answers: BinaryIO, payload: PagePayload) -> None:

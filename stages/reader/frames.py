@@ -11,6 +11,7 @@ from shared.errors import ProtocolError
 
 PREFIX = struct.Struct("!IQ")  # bytes of the header, bytes of the body
 MAX_HEADER_BYTES = 64 * 1024  # paths and sentences
+MAX_QUESTION_BYTES = 192 * 1024 * 1024  # the largest picture that goes into a document
 
 
 def pack_prefix(header: dict[str, Any], body_bytes: int) -> bytes:
@@ -45,10 +46,10 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], *parts: bytes) -> None
     stream.flush()
 
 
-def read_header(stream: BinaryIO) -> dict[str, Any] | None:
-    """Read a frame without body; None at the end of the stream."""
+def read_frame(stream: BinaryIO, max_body_bytes: int) -> tuple[dict[str, Any], bytes] | None:
+    """Read a frame: its header and body; None at the end of the stream."""
     prefix = stream.read(PREFIX.size)
     if len(prefix) < PREFIX.size:
         return None
-    header_bytes, _ = unpack_sizes(prefix, 0)
-    return unpack_header(stream.read(header_bytes))
+    header_bytes, body_bytes = unpack_sizes(prefix, max_body_bytes)
+    return unpack_header(stream.read(header_bytes)), stream.read(body_bytes)

@@ -2,15 +2,17 @@
 
 import io
 import math
+from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pymupdf
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from shared.ocr_backend import PDF, RGB
 from stages.reader.drawing import POINTS_PER_INCH, PREVIEW_TYPE, encode_preview
 from stages.reader.ink import ink_of
+from stages.reader.searchable import SearchablePdf
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
 
@@ -30,6 +32,8 @@ DPI_RANGE = (70.0, 1200.0)
 INCH_RANGE = (2.0, 24.0)
 UNKNOWN_DPI = 150.0  # only to give a PDF page some size
 JPEG_QUALITY = 95  # for an engine, not for the eye
+_AS_IT_IS = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "P", "RGB")}  # what a PDF can hold
+LOSSLESS_BYTES = 4_000_000  # of a page in a searchable PDF: photographs are over it
 
 
 class ImageSource:
@@ -44,6 +48,37 @@ class ImageSource:
             # The frames of an animation are no pages.
             pages = _count_frames(image, max_pages) if self._format == "TIFF" else 1
         self.opened = OpenedDocument(pages, media_type, "image")
+
+    @cached_property
+    def searchable(self) -> SearchablePdf:
+        """Its frames as pages of a PDF."""
+        whole = pymupdf.open()
+
+        def add_up_to(number: int) -> None:
+            for index in range(whole.page_count, number or self.opened.pages):
+                with self._open() as image:
+                    if index:
+                        image.seek(index)
+                        self._check_size(image)
+                    self._add_frame(whole, image)
+
+        return SearchablePdf(whole, add_page=add_up_to)
+
+    def _add_frame(self, whole: Any, image: Image.Image) -> None:
+        """A page with the frame, in points as `page` gives it; upright, the file's own bytes."""
+        dpi = _dpi(image) or UNKNOWN_DPI
+        upright = image.getexif().get(ExifTags.Base.Orientation, 1) in {0, 1}
+        as_it_is = (
+            image.mode in _AS_IT_IS.get(self._format, ()) and "transparency" not in image.info
+        )
+        if as_it_is and upright:
+            size, data = image.size, self._path.read_bytes()
+        else:
+            pixels = _plain(ImageOps.exif_transpose(image))
+            size, data = pixels.size, _encoded(pixels)
+        width, height = (side * POINTS_PER_INCH / dpi for side in size)
+        page = whole.new_page(width=width, height=height)
+        page.insert_image(page.rect, stream=data)
 
     def page(self, number: int, want: PageWant) -> PagePayload:
         """Frame `number`, from 1, upright, over white."""
@@ -102,6 +137,21 @@ def to_rgb(image: Image.Image) -> Image.Image:
         paper.paste(image, mask=image.getchannel("A"))
         return paper
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Black and white and gray as they are, all else as RGB."""
+    return image if image.mode in {"1", "L"} else to_rgb(image)
+
+
+def _encoded(image: Image.Image) -> bytes:
+    """Without loss while that is small, else JPEG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    if image.mode != "1" and buffer.tell() > LOSSLESS_BYTES:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
 
 
 def _count_frames(image: Image.Image, max_pages: int) -> int:

@@ -1,5 +1,6 @@
 """Pages of a PDF, each as a PDF of its own or as pixels."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.ocr_backend import PDF, RGB
 from stages.reader.drawing import PREVIEW_TYPE, draw, draw_preview, free_store
 from stages.reader.ink import ink_of
 from stages.reader.page_copy import copy_page, lacks_appearance
+from stages.reader.searchable import SearchablePdf
 from stages.reader.sound_text import text_kind
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
@@ -32,6 +34,11 @@ class PdfSource:
                 "The document needs a password: remove it and upload the document again.",
             )
         self.opened = OpenedDocument(self._document.page_count, PDF, "pdf")
+
+    @cached_property
+    def searchable(self) -> SearchablePdf:
+        """The document itself, to be added to."""
+        return SearchablePdf(self._document)
 
     def page(self, number: int, want: PageWant) -> PagePayload:
         """Page `number`, from 1."""

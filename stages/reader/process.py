@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -37,10 +37,12 @@ class ChildProcess:
     parent-death signal when that thread ends.
     """
 
-    def __init__(self, memory_mib: int, max_answer_bytes: int) -> None:
+    def __init__(
+        self, memory_mib: int, max_answer_bytes: int, module: str = "stages.reader.child"
+    ) -> None:
         self._max_answer_bytes = max_answer_bytes
         self._stderr = bytearray()
-        command = [sys.executable, "-m", "stages.reader.child", str(memory_mib), str(os.getpid())]
+        command = [sys.executable, "-m", module, str(memory_mib), str(os.getpid())]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -75,10 +77,13 @@ class ChildProcess:
         """Whether it has not ended. Reaps it when it has."""
         return self._process.poll() is None
 
-    def ask(self, header: Mapping[str, Any], seconds: float) -> tuple[dict[str, Any], bytearray]:
+    def ask(
+        self, header: Mapping[str, Any], seconds: float, body: bytes = b""
+    ) -> tuple[dict[str, Any], bytearray]:
         """Send a question and wait for its answer. ChildGone: it was killed or has ended."""
         try:
-            self._stdin.write(pack_prefix(dict(header), 0))
+            self._write(pack_prefix(dict(header), len(body)))
+            self._write(body)
         except OSError as error:
             self.kill()
             raise ChildGone("crashed", "it had ended before the question") from error
@@ -87,6 +92,28 @@ class ChildProcess:
         except ChildGone:
             self.kill()
             raise
+
+    def ask_for_parts(
+        self, header: Mapping[str, Any], seconds: float
+    ) -> Iterator[tuple[dict[str, Any], bytearray]]:
+        """As `ask`, for an answer in many frames; the one whose header has no `part` is the last.
+
+        Each may take `seconds`. A caller that stops early must end the child.
+        """
+        answer = self.ask(header, seconds)
+        while answer[0].get("part"):
+            yield answer
+            try:
+                answer = self._answer(seconds)
+            except ChildGone:
+                self.kill()
+                raise
+        yield answer
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:  # an unbuffered pipe takes as much as fits
+            view = view[self._stdin.write(view) or 0 :]
 
     def kill(self) -> None:
         """End it now, reap it, free its descriptors. May be called again."""

@@ -1,11 +1,13 @@
 """What MuPDF lays out or draws beside PDF: XPS, EPUB, CBZ, SVG."""
 
+from functools import cached_property
 from pathlib import Path
 
 import pymupdf
 
 from stages.reader.drawing import free_store
 from stages.reader.pdf_pages import read_page
+from stages.reader.searchable import SearchablePdf
 from stages.reader.terms import OpenedDocument, PagePayload, PageWant
 from stages.reader.unreadable import Unreadable
 
@@ -37,6 +39,20 @@ class ReflowSource:
                 "The document needs a password: remove it and upload the document again.",
             )
         self.opened = OpenedDocument(self._document.page_count, media_type, "reflow")
+
+    @cached_property
+    def searchable(self) -> SearchablePdf:
+        """All its pages as a PDF; those are laid out again, one after the other."""
+        whole = pymupdf.open()
+
+        def add_up_to(number: int) -> None:
+            last = number or self.opened.pages
+            for index in range(whole.page_count, last):
+                data = self._document.convert_to_pdf(from_page=index, to_page=index)
+                with pymupdf.open(stream=data, filetype="pdf") as single:
+                    whole.insert_pdf(single)
+
+        return SearchablePdf(whole, add_page=add_up_to)
 
     def page(self, number: int, want: PageWant) -> PagePayload:
         """Page `number`, from 1."""

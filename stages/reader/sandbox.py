@@ -63,8 +63,8 @@ def leave_network() -> bool:
     return int(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)) == 0
 
 
-def hide_files(document: Path) -> bool:
-    """See no files from now on but the document and Python's libraries, all read-only."""
+def hide_files(document: Path | None) -> bool:
+    """See no files from now on but the document, if any, and Python's libraries, read-only."""
     rules = _Ruleset(ALL_FILE_ACCESS)
     ruleset = _libc.syscall(
         LANDLOCK_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(ctypes.sizeof(rules)), 0
@@ -72,7 +72,8 @@ def hide_files(document: Path) -> bool:
     if ruleset < 0:
         return False
     try:
-        _allow(ruleset, document, READ_FILE)
+        if document is not None:
+            _allow(ruleset, document, READ_FILE)
         for folder in {sys.prefix, sys.base_prefix, "/usr/lib", "/lib", "/lib64", "/proc/self"}:
             _allow(ruleset, Path(folder), READ_FILE | READ_DIR)
         return int(_libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0)) == 0

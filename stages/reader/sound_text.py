@@ -30,10 +30,10 @@ def text_kind(page: Any) -> str:
         letters += count if kind[0] in "LN" else 0
     if bad > MAX_BAD_SHARE * total or letters < MIN_LETTER_SHARE * total:
         return ""
-    return "sound" if _hidden_share(page) <= MAX_HIDDEN_SHARE else "hidden"
+    return "sound" if hidden_share(page) <= MAX_HIDDEN_SHARE else "hidden"
 
 
-def _hidden_share(page: Any) -> float:
+def hidden_share(page: Any) -> float:
     """Share of text operations that are invisible or lie under a picture of the whole page."""
     area = abs(page.rect.width * page.rect.height)
     seen = hidden = 0

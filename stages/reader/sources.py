@@ -18,6 +18,7 @@ for unused in ("pymupdf.layout", "pymupdf4llm"):
 from stages.reader.image_pages import ImageSource  # noqa: E402
 from stages.reader.pdf_pages import PdfSource  # noqa: E402
 from stages.reader.reflow_pages import ReflowSource  # noqa: E402
+from stages.reader.searchable import SearchablePdf  # noqa: E402
 
 _PATH = re.compile(r"(file )?'/[^']*'")  # of the store: nothing for the person who uploaded
 OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory", "cannot allocate", "bad_alloc")
@@ -27,6 +28,11 @@ class Source(Protocol):
     """A document that is open in this process."""
 
     opened: OpenedDocument
+
+    @property
+    def searchable(self) -> SearchablePdf:
+        """The whole document as a PDF that takes a layer of text."""
+        ...
 
     def page(self, number: int, want: PageWant) -> PagePayload:
         """Page `number`, from 1."""

@@ -70,6 +70,16 @@ class System:
         """The job once it is final."""
         return await self.until(job, lambda now: now.state.is_final, seconds)
 
+    async def made(self, job: Job, kind: str, seconds: float = 40) -> Job:
+        """The job once a wish of it is fulfilled; its failure is one of the test."""
+        async with asyncio.timeout(seconds):
+            while (wish := self.store.wish(job.id, kind)) is not None:
+                assert wish.failure is None, wish.failure
+                async with self.changed:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.changed.wait(), 1.0)
+        return self.store.job(job.id)
+
     async def table(self, ready: Callable[[BusTable], bool], seconds: float = 20) -> BusTable:
         """The broker's table once it is so."""
         async with asyncio.timeout(seconds):

@@ -4,10 +4,12 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse
 from sanic import json as json_response
+from sanic import raw as raw_response
 
+from web.archive import SCHEMA
 from web.front import Req, front_of
 from web.openapi import describe_app
-from web.operations import Answer, Operation, describes
+from web.operations import JSON, Answer, Operation, describes
 from web.ui.templating import page
 
 bp = Blueprint("description")
@@ -29,3 +31,10 @@ async def openapi(request: Req) -> HTTPResponse:
 )
 async def docs(request: Req) -> HTTPResponse:
     return page(request, "docs.html", {"api": _document(request)})
+
+
+@bp.get("/schema/quire-1.json")
+@describes(Operation("The JSON Schema of result.json", "results", (Answer("JSON Schema."),)))
+async def schema(request: Req) -> HTTPResponse:
+    text = await front_of(request).threads.run(SCHEMA.read_bytes)
+    return raw_response(text, content_type=JSON)

@@ -106,7 +106,7 @@ async def test_no_result_is_explained(client: httpx.AsyncClient, store: Store):
     await client.post(f"/api/v1/jobs/{job.id}/cancel")
     response = await client.get(f"/api/v1/jobs/{job.id}/result.md")
     assert (response.status_code, response.json()["error"]["code"]) == (409, "no_result")
-    response = await client.get(f"/api/v1/jobs/{finished_job(store).id}/result.docx")
+    response = await client.get(f"/api/v1/jobs/{finished_job(store).id}/result.rtf")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
