@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from shared.errors import Conflict, NotFound, Refused
 from shared.records import Failure, Job, NewJob
-from shared.states import JobState, PageState
+from shared.states import JobState, Lane, PageState
 from store.blobs import BlobStore
 from store.database import Database
 from store.ids import JobIds, cursor_after, job_before_cursor
@@ -109,6 +109,31 @@ class Jobs:
             require_job(connection, job_id)
             query = JOB_QUERY.where(jobs.c.parent == job_id, VISIBLE).order_by(jobs.c.id)
             return load_jobs(connection, query)
+
+    def runs(self, job_id: str, limit: int) -> list[Job]:
+        """See Store."""
+        with self._database.read() as connection:
+            job = require_job(connection, job_id)
+            query = JOB_QUERY.where(
+                jobs.c.document == job.document.id, jobs.c.id != job_id, VISIBLE
+            )
+            return load_jobs(connection, query.order_by(jobs.c.id.desc()).limit(limit))
+
+    def work_before(self, job_id: str) -> tuple[int, int]:
+        """See Store."""
+        with self._database.read() as connection:
+            job = require_job(connection, job_id)
+            lanes = [lane.value for lane in Lane]
+            before = lanes[: lanes.index(job.lane.value)]
+            query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - SETTLED)).where(
+                jobs.c.state.in_(OPEN_STATES),
+                sa.or_(
+                    jobs.c.lane.in_(before),
+                    sa.and_(jobs.c.lane == job.lane.value, jobs.c.id < job.id),
+                ),
+            )
+            count, unsettled = connection.execute(query).one()
+        return int(count), int(unsettled or 0)
 
     def open_work(self) -> tuple[int, int]:
         """See Store."""

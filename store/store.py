@@ -115,6 +115,17 @@ class Store:
         """The replays of a job, oldest first. NotFound (`job_not_found`)."""
         return self._jobs.children(job_id)
 
+    def runs(self, job_id: str, *, limit: int = 50) -> list[Job]:
+        """Other jobs over the same document, newest first. NotFound (`job_not_found`)."""
+        return self._jobs.runs(job_id, limit)
+
+    def work_before(self, job_id: str) -> tuple[int, int]:
+        """(open jobs, their unsettled pages) that are older in the job's lane, or in a lane above.
+
+        NotFound (`job_not_found`).
+        """
+        return self._jobs.work_before(job_id)
+
     def open_work(self) -> tuple[int, int]:
         """(unfinished jobs, unsettled pages of them)."""
         return self._jobs.open_work()

@@ -11,7 +11,7 @@ from web.faults import install_errors
 from web.front import App
 from web.guards import Guards, install_guards
 from web.lifecycle import install_lifecycle
-from web.ui import history, home, job_view, login, system
+from web.ui import history, home, job_view, login, preferences, system
 from web.ui.templating import install_templates
 
 _STATIC = Path(__file__).parent / "static"
@@ -30,6 +30,7 @@ _BLUEPRINTS = (
     history.bp,
     system.bp,
     login.bp,
+    preferences.bp,
 )
 _GRACE_SECONDS = 5.0  # for requests in hand when the server stops
 _BODY_BYTES = MIB  # JSON and forms; uploads count for themselves

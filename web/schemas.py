@@ -299,6 +299,7 @@ SCHEMAS: dict[str, Schema] = {
     "Pages": record({"pages": listed(ref("Page"))}),
     "SearchHit": _HIT,
     "SearchHits": record({"hits": listed(ref("SearchHit")), "next": maybe(INTEGER)}),
+    "WorkBefore": record({"jobs": INTEGER, "pages": INTEGER}),
     "Worker": _WORKER,
     "Workers": record({"workers": listed(ref("Worker"))}),
 }

@@ -61,6 +61,22 @@ async def show_job(request: Req, job_id: str) -> HTTPResponse:
     return json_response(job.to_json())
 
 
+@bp.get("/<job_id:str>/before")
+@describes(
+    Operation(
+        "See what stands before a job in the queue",
+        "jobs",
+        (Answer("Open jobs that are older or of a higher priority.", schema="WorkBefore"),),
+        description="Pages are read in turns between jobs, so a job need not wait for all of it.",
+        errors=JOB_ERRORS,
+    )
+)
+async def work_before(request: Req, job_id: str) -> HTTPResponse:
+    front = front_of(request)
+    jobs, pages = await front.threads.run(front.store.work_before, job_id)
+    return json_response({"jobs": jobs, "pages": pages})
+
+
 @bp.post("/<job_id:str>/cancel")
 @describes(
     Operation(

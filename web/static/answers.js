@@ -1,4 +1,5 @@
 // Talks to the API, and tells the person what it said.
+import { word } from "./words.js";
 
 export class Refusal extends Error {}
 
@@ -11,11 +12,11 @@ export async function ask(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Refusal("The server does not answer.");
+    throw new Refusal(word("The server does not answer."));
   }
   if (response.status === 401) location.assign("/login");
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) throw new Refusal(answer?.detail ?? `The server answered ${response.status}.`);
+  if (!response.ok) throw new Refusal(answer?.detail ?? word("The server answered {status}.", { status: response.status }));
   return answer;
 }
 

@@ -1,14 +1,16 @@
 // The engines' state and queue on their cards.
 import { ask, repeat } from "./answers.js";
+import { word } from "./words.js";
 
 repeat(async () => {
   const { engines } = await ask("GET", "/api/v1/engines");
   for (const engine of engines) {
     const card = document.querySelector(`[data-engine="${CSS.escape(engine.name)}"]`);
     if (!card) continue;
+    card.dataset.state = engine.status;
     card.querySelector(".state").dataset.state = engine.status;
-    card.querySelector("[data-part=status]").textContent = engine.status;
+    card.querySelector("[data-part=status]").textContent = word(engine.status);
     card.querySelector("[data-part=load]").textContent =
-      engine.message || `${engine.queue.pages} waiting · ${Math.round(engine.pages_a_minute)} pages a minute`;
+      engine.message || `${word("{n} waiting", { n: engine.queue.pages })} · ${word("{n} pages a minute", { n: Math.round(engine.pages_a_minute) })}`;
   }
 }, 4000);

@@ -1,42 +1,41 @@
 // One job: follows its events, fills the strip, shows one page at a time.
 import { ask, tell } from "./answers.js";
 import { follow } from "./job_events.js";
+import { onKey } from "./keys.js";
+import { changedOptions, showOptions } from "./options.js";
+import { showBoxes, zoomBy } from "./picture.js";
+import { Progress } from "./progress.js";
 import { Reading } from "./reading.js";
 import { Strips } from "./strips.js";
+import { word } from "./words.js";
 
 const article = document.querySelector("#job");
 const id = article.dataset.job;
 const api = `/api/v1/jobs/${id}`;
 const FINAL = ["done", "failed", "cancelled"];
 
-const reading = new Reading(document.querySelector("#reading"), id);
-const strips = new Strips(document.querySelector("#strips"), document.querySelector("#hint"), (page, engine) => {
-  reading.open(page, engine);
-});
+const open = (page, engine, remember = true) => {
+  strips.select(page, engine);
+  reading.open(page, engine, remember);
+};
+const reading = new Reading(document.querySelector("#reading"), id, open);
+const strips = new Strips(document.querySelector("#strips"), document.querySelector("#hint"), open);
+const progress = new Progress(document.querySelector("#progress"));
 strips.select(Number(article.dataset.page), article.dataset.engine);
 
 addEventListener("popstate", () => {
   const query = new URLSearchParams(location.search);
   const page = Number(query.get("page")) || strips.first()?.page;
   const engine = query.get("engine") || strips.first()?.engine;
-  if (page) {
-    strips.select(page, engine);
-    reading.open(page, engine, false);
-  }
+  if (page) open(page, engine, false);
 });
 
 function showJob(job) {
   article.dataset.state = job.state;
   const state = document.querySelector("#job-state");
   state.dataset.state = job.state;
-  state.querySelector("[data-part=word]").textContent = job.state;
-  const { total, done, failed, cancelled } = job.counts;
-  const parts = [];
-  if (total) parts.push(`${done} of ${total} read`);
-  if (failed) parts.push(`${failed} failed`);
-  if (cancelled) parts.push(`${cancelled} cancelled`);
-  if (!total) parts.push(job.state === "queued" ? "Waiting to be opened" : job.state === "running" ? "Opening the document" : "");
-  document.querySelector("#progress").textContent = parts.join(", ");
+  state.querySelector("[data-part=word]").textContent = word(job.state);
+  progress.show(job);
 }
 
 // The end changes the buttons above; whoever reads a page below is not disturbed.
@@ -51,6 +50,7 @@ async function finish() {
 }
 
 if (!FINAL.includes(article.dataset.state)) {
+  progress.watch(api);
   follow(api, {
     snapshot({ job, pages }) {
       const wasEmpty = !strips.first();
@@ -58,8 +58,7 @@ if (!FINAL.includes(article.dataset.state)) {
       showJob(job);
       if (wasEmpty && strips.first()) {
         const { page, engine } = strips.first();
-        strips.select(page, engine);
-        reading.open(page, engine, false);
+        open(page, engine, false);
       } else reading.refresh(pages);
       if (FINAL.includes(job.state)) finish();
     },
@@ -88,7 +87,15 @@ article.addEventListener("click", ({ target }) => {
   else if (target.id === "cancel") {
     target.disabled = true;
     attempt(() => ask("POST", `${api}/cancel`));
+  } else if (target.id === "copy-all") {
+    attempt(async () => {
+      const response = await fetch(target.dataset.from);
+      await navigator.clipboard.writeText(await response.text());
+      tell(word("The whole Markdown is on the clipboard."));
+    });
   }
+  const menu = document.querySelector("#downloads[open]");
+  if (menu && !target.closest("summary")) menu.open = false;
 });
 
 deletion.addEventListener("close", () => {
@@ -101,17 +108,46 @@ deletion.addEventListener("close", () => {
 });
 
 const form = document.querySelector("#again-form");
-form.addEventListener("change", () => {
-  form.elements.engine.disabled = form.elements.from.value === "postprocess";
+const chosenEngines = () => [...form.querySelectorAll("[name=engine]:checked")].map((box) => box.value);
+form.addEventListener("change", ({ target }) => {
+  if (target.name === "engine" && target.checked) {
+    const isAuto = target.value === "auto"; // auto chooses by itself: it stands alone
+    for (const other of form.querySelectorAll("[name=engine]")) if ((other.value === "auto") !== isAuto) other.checked = false;
+  }
+  form.querySelector(".again-engines").disabled = form.elements.from.value === "postprocess";
+  showOptions(form, chosenEngines());
 });
+showOptions(form, chosenEngines());
 again.addEventListener("close", () => {
   if (again.returnValue !== "yes") return;
   again.returnValue = "";
   const fields = form.elements;
-  const body = { pages: fields.pages.value.trim(), from: fields.from.value, reuse: fields.reuse.checked };
-  if (!fields.engine.disabled) body.engine = fields.engine.value;
+  const from = fields.from.value;
+  const body = { pages: fields.pages.value.trim(), from, reuse: fields.reuse.checked };
+  if (from === "recognize") {
+    body.engine = chosenEngines().join(",") || "auto";
+    body.options = changedOptions(form, chosenEngines());
+  }
   attempt(async () => {
     const job = await ask("POST", `${api}/replay`, body);
     location.assign(`/jobs/${job.id}`);
   });
 });
+
+onKey("j", () => reading.turn(1));
+onKey("ArrowRight", () => reading.turn(1));
+onKey("k", () => reading.turn(-1));
+onKey("ArrowLeft", () => reading.turn(-1));
+onKey("b", () => showBoxes(reading.root));
+onKey("+", () => zoomBy(reading.root, 1));
+onKey("-", () => zoomBy(reading.root, -1));
+onKey("0", () => zoomBy(reading.root, 0));
+onKey("c", () => attempt(() => reading.copy()));
+onKey("r", () => again.showModal());
+onKey("d", () => {
+  const menu = document.querySelector("#downloads");
+  if (!menu) return;
+  menu.open = true;
+  menu.querySelector("a").focus();
+});
+for (const number of [1, 2, 3, 4, 5]) onKey(String(number), () => reading.showNumber(number));

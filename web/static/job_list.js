@@ -1,5 +1,6 @@
 // Keeps the rows of unfinished jobs up to date while somebody looks.
 import { ask, repeat } from "./answers.js";
+import { count, word } from "./words.js";
 
 const EVERY_MILLISECONDS = 2500;
 const OPEN = ["queued", "running"];
@@ -8,14 +9,24 @@ function show(row, job) {
   row.dataset.state = job.state;
   const state = row.querySelector(".state");
   state.dataset.state = job.state;
-  state.lastChild.textContent = job.state;
+  state.lastChild.textContent = word(job.state);
   const { total, done, failed } = job.counts;
-  row.querySelector("[data-part=pages]").textContent = total ? `${total} page${total === 1 ? "" : "s"}` : "";
+  row.querySelector("[data-part=pages]").textContent = total ? count("{n} page", "{n} pages", total) : "";
+  const thumb = row.querySelector(".thumb");
+  if (thumb && done && !thumb.childElementCount) {
+    const image = document.createElement("img");
+    image.alt = "";
+    image.src = `/api/v1/jobs/${job.id}/pages/1/image`;
+    thumb.append(image);
+  }
   const bar = row.querySelector("progress");
   bar.max = total || 1;
   bar.value = done + failed;
   bar.hidden = !OPEN.includes(job.state);
 }
+
+// A job may have no first page, and a page no picture yet.
+addEventListener("error", ({ target }) => { if (target.closest?.(".thumb")) target.remove(); }, true);
 
 const rows = () => [...document.querySelectorAll("[data-live-jobs] > [data-job]")].filter((row) => OPEN.includes(row.dataset.state));
 

@@ -1,15 +1,27 @@
 // The part that shows one page: fetched from the server as HTML, kept while it is the newest.
+import { tell } from "./answers.js";
+import { markWords } from "./find.js";
+import { choose, light, prepare, showBoxes, switchKind, zoomBy } from "./picture.js";
+import { word } from "./words.js";
+
+const COPIED_MILLISECONDS = 1500;
+
 export class Reading {
-  constructor(root, job) {
+  constructor(root, job, onTurn) {
     this.root = root;
     this.job = job;
+    this.onTurn = onTurn;
     this.asked = 0;
     const article = document.querySelector("#job");
     this.page = Number(article.dataset.page);
     this.engine = article.dataset.engine;
     this.tab = "tab-rendered";
+    this.find = new URLSearchParams(location.search).get("find") ?? "";
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
+    for (const name of ["pointerover", "focusin"]) root.addEventListener(name, ({ target }) => this.pointed(target));
+    prepare(root);
+    this.mark();
   }
 
   get shownState() {
@@ -19,8 +31,9 @@ export class Reading {
   async open(page, engine, remember = true) {
     this.page = page;
     this.engine = engine;
-    const query = `?page=${page}&engine=${encodeURIComponent(engine)}`;
-    if (remember) history.pushState(null, "", query);
+    const query = new URLSearchParams({ page, engine });
+    if (this.find) query.set("find", this.find);
+    if (remember) history.pushState(null, "", `?${query}`);
     await this.load();
   }
 
@@ -31,16 +44,31 @@ export class Reading {
     const response = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
     if (asked !== this.asked) return; // the person has gone on
     this.root.removeAttribute("aria-busy");
-    if (!response?.ok) return;
+    if (!response?.ok) {
+      tell(word("This page could not be fetched. Is the server running?"), true);
+      return;
+    }
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     this.root.replaceChildren(...fresh.body.childNodes);
+    prepare(this.root);
     this.show(this.root.querySelector(`#${this.tab}`));
+    this.mark();
+  }
+
+  mark() {
+    const text = this.root.querySelector("#panel-rendered");
+    if (this.find && text) markWords(text, this.find);
   }
 
   // A page that somebody looks at while it settles is shown as soon as it has.
   refresh(tasks) {
     const task = tasks.find(({ page, asked }) => page === this.page && asked === this.engine);
     if (task && task.state !== this.shownState) this.load();
+  }
+
+  turn(step) {
+    const target = Number(this.root.querySelector(step > 0 ? "[rel=next]" : "[rel=prev]")?.dataset.turn);
+    if (target) this.onTurn(target, this.engine);
   }
 
   show(tab) {
@@ -52,17 +80,48 @@ export class Reading {
       other.tabIndex = on ? 0 : -1;
       this.root.querySelector(`#${other.getAttribute("aria-controls")}`).hidden = !on;
     }
+    const copied = this.root.querySelector(`#${tab.getAttribute("aria-controls")} [data-copied]`);
+    const copy = this.root.querySelector("[data-copy]");
+    if (copy) copy.hidden = !copied && this.tab !== "tab-rendered";
   }
 
-  async clicked(event) {
-    const tab = event.target.closest("[role=tab]");
-    if (tab) this.show(tab);
-    const copy = event.target.closest("[data-copy]");
-    if (!copy) return;
-    const text = this.root.querySelector(copy.dataset.copy).textContent;
+  showNumber(number) {
+    this.show(this.root.querySelectorAll("[role=tab]")[number - 1]);
+  }
+
+  async copy() {
+    const button = this.root.querySelector("[data-copy]");
+    const panel = this.tab === "tab-rendered" ? "#panel-markdown" : `#${this.tab.replace("tab", "panel")}`;
+    const text = this.root.querySelector(`${panel} [data-copied]`)?.textContent;
+    if (!button || text === undefined) return;
     await navigator.clipboard.writeText(text);
-    copy.textContent = "Copied";
-    setTimeout(() => (copy.textContent = "Copy Markdown"), 1500);
+    button.textContent = word("Copied");
+    setTimeout(() => (button.textContent = word("Copy")), COPIED_MILLISECONDS);
+  }
+
+  pointed(target) {
+    light(this.root, target.closest("[data-order]")?.dataset.order);
+  }
+
+  clicked(event) {
+    const { target } = event;
+    const tab = target.closest("[role=tab]");
+    const turn = target.closest("[data-turn]");
+    const reader = target.closest("[data-reader-of]");
+    const zoom = target.closest("[data-zoom]");
+    const kind = target.closest(".kind");
+    const block = target.closest("[data-order]");
+    if (tab) this.show(tab);
+    else if (turn || reader) {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      if (reader) this.onTurn(this.page, reader.dataset.readerOf);
+      else if (turn.dataset.turn) this.onTurn(Number(turn.dataset.turn), this.engine);
+    } else if (zoom) zoomBy(this.root, Number(zoom.dataset.zoom));
+    else if (target.closest("[data-boxes]")) showBoxes(this.root);
+    else if (kind) switchKind(this.root, kind.dataset.kind, kind.getAttribute("aria-pressed") !== "true");
+    else if (target.closest("[data-copy]")) this.copy();
+    else if (block && !target.closest("a")) choose(this.root, block.dataset.order, block);
   }
 
   pressed(event) {

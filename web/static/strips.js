@@ -1,6 +1,7 @@
-// One row of cells per engine, one cell per page. Changes are drawn once a frame.
+// One row of cells for each engine asked for, one cell a page. Changes are drawn once a frame.
+import { word } from "./words.js";
+
 const MANY = 120; // cells from which they are small and without numbers
-const WORDS = { pending: "waiting", running: "being read", done: "read", failed: "failed", cancelled: "cancelled" };
 const FINAL = ["done", "failed", "cancelled"];
 
 export class Strips {
@@ -10,7 +11,10 @@ export class Strips {
     this.onOpen = onOpen;
     this.cells = new Map();
     this.changed = new Map();
-    for (const cell of root.querySelectorAll(".cell")) this.cells.set(this.key(cell.dataset.page, cell.parentElement.dataset.engine), cell);
+    for (const cell of root.querySelectorAll(".cell")) {
+      this.cells.set(this.key(cell.dataset.page, cell.parentElement.dataset.engine), cell);
+      this.name(cell);
+    }
     this.measure();
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
@@ -53,7 +57,7 @@ export class Strips {
     strip.className = "strip";
     strip.setAttribute("role", "listbox");
     strip.setAttribute("aria-orientation", "horizontal");
-    strip.setAttribute("aria-label", `Pages read by ${engine}`);
+    strip.setAttribute("aria-label", word("Pages read by {engine}", { engine }));
     strip.dataset.engine = engine;
     row.append(strip);
     this.root.append(row);
@@ -67,7 +71,8 @@ export class Strips {
     cell.tabIndex = -1;
     cell.href = `?page=${task.page}&engine=${encodeURIComponent(task.asked)}`;
     cell.dataset.page = task.page;
-    cell.dataset.state = "pending";
+    cell.dataset.state = "queued";
+    cell.dataset.phase = "pending";
     cell.textContent = task.page;
     this.cells.set(this.key(task.page, task.asked), cell);
     return cell;
@@ -81,13 +86,24 @@ export class Strips {
   draw() {
     for (const [key, task] of this.changed) {
       const cell = this.cells.get(key);
-      if (!cell || (FINAL.includes(cell.dataset.state) && !FINAL.includes(task.state))) continue;
-      cell.dataset.state = task.state;
-      cell.setAttribute("aria-label", `Page ${task.page}, ${WORDS[task.state]}${task.reason ? `: ${task.reason}` : ""}`);
-      if (task.reason) cell.dataset.reason = task.reason;
-      if (task.reused_from) cell.dataset.reused = "";
+      if (!cell || (FINAL.includes(cell.dataset.phase) && !FINAL.includes(task.state))) continue;
+      cell.dataset.state = task.mark;
+      cell.dataset.phase = task.state;
+      cell.dataset.reader = task.engine;
+      const note = task.reason || task.choice;
+      if (note) cell.dataset.note = note;
+      this.name(cell);
     }
     this.changed.clear();
+  }
+
+  // The reader's initial, where pages of one strip have several readers.
+  name(cell) {
+    const { state, note, reader, page } = cell.dataset;
+    const strip = cell.parentElement;
+    if (reader && reader !== strip?.dataset.engine && !["queued", "cancelled"].includes(state)) cell.dataset.initial = reader[0];
+    else delete cell.dataset.initial;
+    cell.setAttribute("aria-label", `${word("Page {n}", { n: page })}, ${word(`page ${state}`)}${note ? `: ${note}` : ""}`);
   }
 
   select(page, engine) {
@@ -133,7 +149,9 @@ export class Strips {
 
   explain(cell) {
     if (!cell) return;
-    const reason = cell.dataset.reason ? `: ${cell.dataset.reason}` : "";
-    this.hint.textContent = `Page ${cell.dataset.page} is ${WORDS[cell.dataset.state]}${reason}`;
+    const { page, state, note, reader } = cell.dataset;
+    const parts = [word("Page {n}", { n: page }), word(`page ${state}`)];
+    if (reader && !["queued", "cancelled"].includes(state)) parts.push(reader);
+    this.hint.textContent = parts.join(" · ") + (note ? `: ${note}` : "");
   }
 }

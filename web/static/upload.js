@@ -1,5 +1,7 @@
 // Files that are dropped, chosen or pasted are sent at once, each in its own request.
 import { tell } from "./answers.js";
+import { changedOptions, showOptions } from "./options.js";
+import { word } from "./words.js";
 
 const form = document.querySelector("#convert");
 const picker = document.querySelector("#file");
@@ -36,6 +38,31 @@ addEventListener("paste", (event) => {
   if (files.length) take(files);
 });
 
+// Several engines at once: the same cards, as boxes to tick. `auto` chooses by itself and stands alone.
+const several = document.querySelector("#several");
+const cards = [...form.querySelectorAll("[name=engine]")];
+const chosenEngines = () => cards.filter((card) => card.checked).map((card) => card.value);
+if (several) {
+  several.hidden = false;
+  several.addEventListener("click", () => {
+    const on = several.getAttribute("aria-pressed") !== "true";
+    several.setAttribute("aria-pressed", String(on));
+    const kept = chosenEngines()[0] ?? "auto";
+    for (const card of cards) {
+      card.type = on ? "checkbox" : "radio";
+      card.checked = card.value === kept;
+    }
+    showOptions(form, chosenEngines());
+  });
+}
+form.addEventListener("change", ({ target }) => {
+  if (target.name === "engine" && target.checked) {
+    for (const other of cards) if ((other.value === "auto") !== (target.value === "auto")) other.checked = false;
+  }
+  showOptions(form, chosenEngines());
+});
+showOptions(form, chosenEngines());
+
 function take(files) {
   if (!files.length) return;
   const pages = form.elements.pages;
@@ -43,7 +70,10 @@ function take(files) {
     pages.reportValidity();
     return;
   }
-  const fields = { engine: form.elements.engine.value, pages: pages.value.trim() };
+  const engines = chosenEngines();
+  const options = changedOptions(form, engines);
+  const fields = { engine: engines.join(",") || "auto", pages: pages.value.trim() };
+  if (Object.keys(options).length) fields.options = JSON.stringify(options);
   const alone = files.length === 1 && !waiting.length && !sending;
   for (const file of files) waiting.push({ file, fields, alone, row: addRow(file) });
   next();
@@ -54,23 +84,23 @@ function addRow(file) {
   const name = document.createElement("span");
   name.className = "upload-name";
   name.textContent = file.name;
-  const word = document.createElement("span");
-  word.className = "quiet";
-  word.textContent = "waiting";
+  const state = document.createElement("span");
+  state.className = "quiet";
+  state.textContent = word("waiting");
   const bar = document.createElement("progress");
   bar.max = 1;
   bar.value = 0;
-  bar.setAttribute("aria-label", `Upload of ${file.name}`);
-  row.append(name, word, bar);
+  bar.setAttribute("aria-label", word("Upload of {name}", { name: file.name }));
+  row.append(name, state, bar);
   list.append(row);
-  return { row, name, word, bar };
+  return { row, name, state, bar };
 }
 
 function next() {
   if (sending || !waiting.length) return;
   const upload = waiting.shift();
   if (upload.file.size > maxBytes) {
-    refuse(upload.row, `The file is over the limit of ${Math.round(maxBytes / 1048576)} MiB.`);
+    refuse(upload.row, word("The file is over the limit of {n} MiB.", { n: Math.round(maxBytes / 1048576) }));
     next();
     return;
   }
@@ -89,15 +119,15 @@ function send({ file, fields, alone, row }, done) {
   request.upload.addEventListener("progress", (event) => {
     if (!event.lengthComputable) return;
     row.bar.value = event.loaded / event.total;
-    row.word.textContent = event.loaded < event.total ? `${Math.floor((100 * event.loaded) / event.total)}%` : "storing";
+    row.state.textContent = event.loaded < event.total ? `${Math.floor((100 * event.loaded) / event.total)}%` : word("storing");
   });
   request.addEventListener("load", () => {
     const answer = request.response;
     if (request.status === 401) location.assign("/login");
     else if (request.status === 202) accept(row, answer.jobs[0], alone);
-    else refuse(row, answer?.detail ?? `The server answered ${request.status}.`);
+    else refuse(row, answer?.detail ?? word("The server answered {status}.", { status: request.status }));
   });
-  request.addEventListener("error", () => refuse(row, "The connection broke. Is the server running?"));
+  request.addEventListener("error", () => refuse(row, word("The connection broke. Is the server running?")));
   request.addEventListener("loadend", done);
   request.send(body);
 }
@@ -113,12 +143,12 @@ function accept(row, job, alone) {
   link.href = `/jobs/${job.id}`;
   link.textContent = row.name.textContent;
   row.name.replaceWith(link);
-  row.word.textContent = "accepted";
+  row.state.textContent = word("accepted");
 }
 
 function refuse(row, sentence) {
   row.bar.hidden = true;
-  row.word.textContent = "refused";
+  row.state.textContent = word("refused");
   row.row.classList.add("bad");
   const reason = document.createElement("p");
   reason.className = "bad";

@@ -9,6 +9,7 @@ from web.api.search import hit_json
 from web.front import Req, front_of
 from web.operations import Answer, Operation, Parameter, describes
 from web.queries import job_state, words
+from web.ui.rows import job_row
 from web.ui.templating import page
 
 bp = Blueprint("history")
@@ -48,7 +49,7 @@ async def history(request: Req) -> HTTPResponse:
         request,
         "history.html",
         {
-            "jobs": [job.to_json() for job in jobs],
+            "jobs": [job_row(job) for job in jobs],
             "hits": [hit_json(hit) for hit in hits],
             "filters": filters,
             "states": [known.value for known in JobState],

@@ -9,6 +9,7 @@ from web.front import Req, front_of
 from web.operations import Answer, Body, Operation, describes
 from web.schemas import ANY_OBJECT, LIMIT_NAMES
 from web.service import report_of, table_of
+from web.ui.rows import job_row
 from web.ui.templating import page
 
 bp = Blueprint("home")
@@ -26,7 +27,7 @@ async def home(request: Req) -> HTTPResponse:
         request,
         "home.html",
         {
-            "jobs": [job.to_json() for job in jobs],
+            "jobs": [job_row(job) for job in jobs],
             "engines": report.engines(),
             "broker_away": table_of(front) is None,
             "limits": {name: getattr(settings, name) for name in LIMIT_NAMES},

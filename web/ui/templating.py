@@ -15,6 +15,8 @@ from sanic import HTTPResponse, html
 from shared.errors import QuireError
 from web.front import App, Req
 from web.openapi import installed_version
+from web.ui.languages import LANGUAGES, Words, language_of, words_of
+from web.ui.preferences import theme_of
 
 _HERE = Path(__file__).parent.parent
 _HIT_BEGIN, _HIT_END = "\u2068", "\u2069"
@@ -48,8 +50,14 @@ def page(
     request: Req, template: str, values: Mapping[str, Any], *, status: int = 200
 ) -> HTTPResponse:
     """A page from a template."""
+    words = words_of(language_of(request))
     rendered = request.app.ctx.templates.get_template(template).render(
+        _=words,
+        language=words.language,
+        languages=LANGUAGES,
+        theme=theme_of(request),
         path=request.path,
+        here=request.path + (f"?{request.query_string}" if request.query_string else ""),
         signed_in=request.app.ctx.guards.need_key and "quire_session" in request.cookies,
         **values,
     )
@@ -109,21 +117,18 @@ def duration_text(seconds: float | None) -> str:
     return f"{hours} h {minutes} min"
 
 
-def ago_text(moment: float) -> str:
-    """How long ago, for a person."""
+def ago_text(moment: float, words: Words) -> str:
+    """How long ago, for a person; a date when it is more than a month."""
     past = max(0.0, time.time() - moment)
-    for length, one, many in (
-        (86400 * 30, "", ""),
-        (86400, "yesterday", "days"),
-        (3600, "1 hour ago", "hours"),
-        (60, "1 minute ago", "minutes"),
-    ):
-        if past >= length:
-            count = int(past // length)
-            if not one:
-                return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
-            return one if count == 1 else f"{count} {many} ago"
-    return "just now"
+    if past < 60:
+        return words("just now")
+    if past < 3600:
+        return words.count("{n} minute ago", "{n} minutes ago", int(past // 60))
+    if past < 86400:
+        return words.count("{n} hour ago", "{n} hours ago", int(past // 3600))
+    if past < 30 * 86400:
+        return words.count("yesterday", "{n} days ago", int(past // 86400))
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
 def clock_text(moment: float) -> str:

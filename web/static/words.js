@@ -1,0 +1,10 @@
+// The page's words in the person's language; English is the key.
+const known = JSON.parse(document.querySelector("#words")?.textContent ?? "{}");
+
+export function word(text, values = {}) {
+  return (known[text] ?? text).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+}
+
+export function count(one, many, n, values = {}) {
+  return word(n === 1 ? one : many, { n: n.toLocaleString("en"), ...values });
+}
