@@ -27,6 +27,7 @@ from store.database import Database
 from store.deletion import Deletion
 from store.followups import Followups
 from store.janitor import Janitor
+from store.job_list import JobList
 from store.jobs import Jobs
 from store.pages import Pages
 from store.references import References
@@ -42,6 +43,7 @@ class Store:
         references = References(database, blobs)
         self.blobs = blobs
         self._database = database
+        self._job_list = JobList(database)
         self._jobs = Jobs(database, blobs, references)
         self._pages = Pages(database, blobs, references)
         self._results = Results(database, blobs, references)
@@ -93,7 +95,7 @@ class Store:
 
     def job(self, job_id: str) -> Job:
         """One job. NotFound (`job_not_found`)."""
-        return self._jobs.get(job_id)
+        return self._job_list.get(job_id)
 
     def jobs(
         self,
@@ -109,26 +111,22 @@ class Store:
         `q` is part of the document's name in any case, or words of a page's text. `engine` is one
         of the names that the job asked for. Refused (`bad_cursor`, `bad_limit`).
         """
-        return self._jobs.page(state, engine, q, limit, cursor)
-
-    def children(self, job_id: str) -> list[Job]:
-        """The replays of a job, oldest first. NotFound (`job_not_found`)."""
-        return self._jobs.children(job_id)
+        return self._job_list.page(state, engine, q, limit, cursor)
 
     def runs(self, job_id: str, *, limit: int = 50) -> list[Job]:
         """Other jobs over the same document, newest first. NotFound (`job_not_found`)."""
-        return self._jobs.runs(job_id, limit)
+        return self._job_list.runs(job_id, limit)
 
     def work_before(self, job_id: str) -> tuple[int, int]:
         """(open jobs, their unsettled pages) that are older in the job's lane, or in a lane above.
 
         NotFound (`job_not_found`).
         """
-        return self._jobs.work_before(job_id)
+        return self._job_list.work_before(job_id)
 
     def open_work(self) -> tuple[int, int]:
         """(unfinished jobs, unsettled pages of them)."""
-        return self._jobs.open_work()
+        return self._job_list.open_work()
 
     def pages(self, job_id: str, *, after: int = 0, limit: int | None = None) -> list[PageTask]:
         """Page tasks by page, then engine. NotFound (`job_not_found`).
@@ -311,11 +309,11 @@ class Store:
 
     def open_jobs(self) -> list[Job]:
         """Queued and running jobs, oldest first."""
-        return self._jobs.open()
+        return self._job_list.open()
 
     def complete_jobs(self) -> list[str]:
         """Running jobs with all pages settled: after a crash, those to merge and finish."""
-        return self._jobs.complete()
+        return self._job_list.complete()
 
     def sweep(self, *, older_than_seconds: float) -> SweepReport:
         """Mend what crashes left, older than that: unfinished deletes and uploads, lost blobs."""

@@ -132,7 +132,7 @@ def install_guards(app: App, guards: Guards) -> None:
         headers = response.headers
         headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY)
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
+        headers["Referrer-Policy"] = "same-origin"  # without it browsers send forms as from "null"
         headers["X-Frame-Options"] = "DENY"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers.setdefault("Cache-Control", "no-store")

@@ -50,7 +50,8 @@ def test_an_unknown_job_is_not_found(store):
     ids = ["", "x" * 26, "' OR 1=1 --", "\0", "\ud800", "文" * 300]
     asks = (
         store.job,
-        store.children,
+        store.runs,
+        store.work_before,
         store.pages,
         store.results,
         store.cancel_job,
@@ -248,15 +249,16 @@ def test_open_and_complete_jobs(store):
     assert [job.id for job in store.open_jobs()] == [one.id, three.id]
 
 
-def test_replays_are_children_and_outlive_their_parent(store):
+def test_replays_are_runs_of_the_document_and_outlive_their_parent(store):
     parent = finished(store)
-    assert store.children(parent.id) == []
+    assert store.runs(parent.id) == []
     values = {"document_id": parent.document.id, "document_name": "again.pdf", "parent": parent.id}
     replays = [
         store.add_jobs([NewJob(**values, engine="tesseract")])[0],
         store.add_jobs([NewJob(**values, origin=Origin.POSTPROCESS)])[0],
     ]
-    assert store.children(parent.id) == replays
+    assert store.runs(parent.id) == replays[::-1]
+    assert store.runs(replays[0].id, limit=1) == [replays[1]]
     assert [job.origin for job in replays] == [Origin.RECOGNIZE, Origin.POSTPROCESS]
     with pytest.raises(Conflict) as caught:  # the second reads the parent's raw results
         store.delete_job(parent.id)
@@ -267,7 +269,21 @@ def test_replays_are_children_and_outlive_their_parent(store):
     assert store.blobs.exists(parent.document.id)
     assert store.pages(replays[0].id) == []
     with pytest.raises(NotFound):
-        store.children(parent.id)
+        store.runs(parent.id)
+
+
+def test_work_before_counts_older_jobs_of_the_lane_and_those_of_lanes_above(store):
+    late = started(store, pages=4, lane=Lane.BATCH)
+    first = started(store, pages=3)
+    queued(store, name="second.pdf")
+    mine = started(store, pages=2)
+    assert store.work_before(first.id) == (0, 0)
+    assert store.work_before(mine.id) == (2, 3)
+    assert store.work_before(late.id) == (3, 5)
+    store.settle([done(first, 1)])
+    assert store.work_before(mine.id) == (2, 2)
+    store.cancel_job(first.id)
+    assert store.work_before(mine.id) == (1, 0)
 
 
 def test_pending_goes_on_behind_its_cursor(store):

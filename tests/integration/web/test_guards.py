@@ -90,7 +90,7 @@ async def test_every_answer_is_guarded(client: httpx.AsyncClient, store: Store):
         response = await client.get(path, headers={"Accept": "text/html"})
         headers = response.headers
         assert headers["x-content-type-options"] == "nosniff", path
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert "server" not in headers

@@ -172,7 +172,7 @@ async def test_a_bad_replay_is_refused(client: httpx.AsyncClient, store: Store, 
     parent = finished_job(store)
     response = await client.post(f"/api/v1/jobs/{parent.id}/replay", content=body)
     assert (response.status_code, response.json()["error"]["code"]) == (400, code)
-    assert store.children(parent.id) == []
+    assert store.runs(parent.id) == []
 
 
 async def test_cancel_then_delete(client: httpx.AsyncClient, store: Store, settings: Settings):

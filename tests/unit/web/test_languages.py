@@ -14,8 +14,18 @@ from web.ui.languages import LANGUAGES, Words, words_of
 from web.ui.page_view import _NOTHING_YET
 
 WEB = Path(__file__).resolve().parents[3] / "web"
-STATUSES = "healthy degraded unhealthy disabled ready loading draining blocked lost".split()
-MARKS = "queued running done retried fallback failed quarantined cancelled".split()
+STATUSES = [
+    "healthy",
+    "degraded",
+    "unhealthy",
+    "disabled",
+    "ready",
+    "loading",
+    "draining",
+    "blocked",
+    "lost",
+]
+MARKS = ["queued", "running", "done", "retried", "fallback", "failed", "quarantined", "cancelled"]
 # Written into the pages under a name that is only known when they are shown.
 BY_NAME = {
     *(f"block {kind.value}" for kind in BlockType),
