@@ -1,27 +1,23 @@
-"""A worker's side of the bus: an I/O thread with the socket, and calls for the working thread.
+"""A process on the bus: calls for its working thread, and what it does about messages.
 
-The same class serves split, every engine and collect. The I/O thread keeps heartbeats going while
-the working thread computes; `progress` tells whether it really does.
+The same class serves split, every engine and collect. A thread of the link keeps heartbeats going
+while the working thread computes; `progress` tells whether it really does.
 """
 
 import logging
 import os
 import socket
-import threading
 import time
-import uuid
-from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 import zmq
 
 from bus.codec import Payload, check_payload, decode, encode
-from bus.delivery import Delivery, OpenAnswer
-from bus.dial import Dial
-from bus.sockets import make_socket
-from bus.wakeup import Wakeup
+from bus.holdings import Delivery, Holdings
+from bus.line import Line, Switchboard
+from bus.link import Link
 from shared.errors import ProtocolError
 from shared.messages import (
     Bye,
@@ -48,7 +44,6 @@ __all__ = ["Delivery", "Worker"]
 
 RESEND_SECONDS = 2.0  # a commit takes milliseconds; later than this something was lost
 BEGIN_SECONDS = 0.25  # sending takes microseconds; longer means that nobody reads
-MAX_UNCOMMITTED = 64  # answers kept before the working thread has to wait
 KILLED_EXIT_CODE = 70  # EX_SOFTWARE: the broker called this process hung
 
 
@@ -57,7 +52,7 @@ class Worker:
 
     def __init__(
         self,
-        context: zmq.Context[zmq.Socket[bytes]],
+        bus: "zmq.Context[zmq.Socket[bytes]] | Switchboard",
         settings: Settings,
         *,
         role: str,
@@ -66,37 +61,26 @@ class Worker:
         engine: str = "",
         capabilities: Mapping[str, Any] | None = None,
     ) -> None:
-        self._settings = settings
+        """Connect, with a socket of that context. Misconfigured: a key is missing."""
         self._credit = credit
         self._role, self._service, self._engine = role, service, engine
         self._capabilities = dict(capabilities or {})
         self.name = f"{engine or role}-{os.getpid()}"
-        self._socket = make_socket(context, zmq.DEALER)
-        self._socket.setsockopt(zmq.IDENTITY, uuid.uuid4().bytes)
-        # without a broker frames wait here, where they are counted, and not in the socket
-        self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._dial = Dial(self._socket, settings.bus, settings, role)
-        self._wakeup = Wakeup()
-        self._changed = threading.Condition()
-        self._inbox: deque[Delivery] = deque()
-        self._running: OrderedDict[str, int] = OrderedDict()
-        self._begun: set[str] = set()
-        self._open: OrderedDict[str, OpenAnswer] = OrderedDict()
-        self._outbox: deque[list[Any]] = deque()
+        self._link: Line = (
+            Link(bus, settings, role) if isinstance(bus, zmq.Context) else bus.line(role)
+        )
+        self._holds = Holdings()
         self._status: dict[str, Any] = {"state": "loading", "message": ""}
-        self._progress = 0
         self._epoch = ""
-        self._draining = False
         self._returned = False
-        self._closing = False
+        self._left = False
         self._process = psutil.Process()
-        self._thread = threading.Thread(target=self._serve, name="bus", daemon=True)
 
     # --- for the working thread ----------------------------------------------------------
 
     def start(self) -> None:
-        """Say hello; the I/O thread runs from here on."""
-        self._thread.start()
+        """Say hello; the link's thread serves from here on."""
+        self._link.start(self._arrived, self._beat)
 
     @property
     def epoch(self) -> str:
@@ -106,12 +90,11 @@ class Worker:
     @property
     def draining(self) -> bool:
         """No more work will be taken."""
-        return self._draining
+        return self._holds.draining
 
     def set_status(self, **values: Any) -> None:
         """Change what heartbeats say: state (loading, ready, draining, blocked), message, ..."""
-        with self._changed:
-            self._status.update(values)
+        self._status = {**self._status, **values}
         self._say_heartbeat()
 
     def set_credit(self, tasks: int) -> None:
@@ -122,22 +105,15 @@ class Worker:
 
     def progress(self) -> None:
         """Work has moved. Cheap enough for every step."""
-        self._progress += 1
+        self._holds.progress += 1
 
     def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[Delivery]:
         """Up to `limit` deliveries; [] after the timeout or when draining and nothing is left."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._inbox or self._draining, timeout_seconds)
-            taken = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
-            for delivery in taken:
-                if isinstance(delivery.message, Task):  # held, so that no audit takes it away
-                    self._running.setdefault(delivery.message.key, delivery.message.lease)
-            return taken
+        return self._holds.take(limit, timeout_seconds)
 
     def wait_drain(self, timeout_seconds: float) -> bool:
         """Wait until draining begins; True when it has."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._draining, timeout_seconds)
+        return self._holds.wait_drain(timeout_seconds)
 
     def begin(self, task: Task) -> None:
         """This one runs now; from here on a crash is charged to it.
@@ -146,11 +122,9 @@ class Worker:
         kills this process at once must not have an earlier one charged. While the broker is away
         the work goes on without that.
         """
-        with self._changed:
-            self._begun.add(task.key)
-        self._send(encode(Started(task.key, task.lease)))
-        with self._changed:
-            self._changed.wait_for(lambda: not self._outbox, BEGIN_SECONDS)
+        self._holds.begin(task.key)
+        self._link.send(encode(Started(task.key, task.lease)))
+        self._link.wait_sent(BEGIN_SECONDS)
 
     def finish(
         self,
@@ -162,116 +136,55 @@ class Worker:
     ) -> None:
         """Answer; kept and sent again until it is committed. Waits while too many are open."""
         frames = encode(Result(key, lease, outcome, header), payload)
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._open) < MAX_UNCOMMITTED or self._closing)
-            self._open[key] = OpenAnswer(lease, frames, time.monotonic())
-            self._running.pop(key, None)
-            self._begun.discard(key)
-            self._progress += 1
-        self._send(frames)
+        self._holds.finish(key, lease, frames)
+        self._link.send(frames)
 
     def done(self, key: str) -> None:
         """A task that needs no answer of its own has ended (split says SplitDone)."""
-        with self._changed:
-            self._running.pop(key, None)
-            self._begun.discard(key)
-            self._progress += 1
+        self._holds.done(key)
 
     def send(self, message: Message, payload: Payload = ()) -> None:
-        """Send once. Never blocks; waits in the socket while the broker is away."""
-        self._send(encode(message, payload))
+        """Send once. Never blocks; waits here while the broker is away."""
+        self._link.send(encode(message, payload))
 
     def drain(self) -> None:
         """Finish what runs, give back the rest, take no more. Safe in signal handlers."""
-        self._draining = True
-        self._wakeup.set()
+        self._holds.draining = True
+        self._link.wake()
 
     def leave(self, timeout_seconds: float) -> bool:
         """Wait until all answers are committed, say goodbye, close. True when none was left."""
-        with self._changed:
-            clean = self._changed.wait_for(lambda: not self._open, timeout_seconds)
-        if clean:
-            self._send(encode(Bye()))
-        self._closing = True
-        self._wakeup.set()
-        self._thread.join()
+        clean = self._holds.wait_committed(timeout_seconds)
+        if clean and not self._left:
+            self._link.send(encode(Bye()))
+        self._left = True
+        self._holds.close()
+        self._link.close()
         return clean
 
-    # --- the I/O thread ------------------------------------------------------------------
+    # --- the link's thread ---------------------------------------------------------------
 
-    def _serve(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._wakeup.fileno(), zmq.POLLIN)
-        beat_at = 0.0
-        stuck = False
-        while not self._closing or self._outbox:
-            now = time.monotonic()
-            if now >= beat_at:
-                beat_at = now + self._settings.heartbeat_seconds
-                self._dial.look()
-                if not stuck:  # while the broker is away, old news would only pile up
-                    self._beat()
-                    self._resend(now - RESEND_SECONDS)
-            wanted = zmq.POLLIN | (zmq.POLLOUT if stuck else 0)
-            poller.modify(self._socket, wanted)
-            poller.poll(max(1, int((beat_at - now) * 1000)))
-            self._wakeup.clear()
-            if self._draining and not self._returned:
-                self._give_back()
-            stuck = not self._flush()
-            self._drain_socket()
-            if self._closing and stuck:
-                break  # the broker is away: what is not committed is tried again by others
-        self._dial.close()
-        self._socket.close(linger=200)  # milliseconds: enough for a last goodbye
-        self._wakeup.close()
-        with self._changed:
-            self._changed.notify_all()
-
-    def _send(self, frames: list[Any]) -> None:
-        self._outbox.append(frames)
-        if not self._closing:
-            self._wakeup.set()
-
-    def _flush(self) -> bool:
-        while self._outbox:
-            try:
-                self._socket.send_multipart(self._outbox[0], zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return False
-            self._outbox.popleft()
-        with self._changed:
-            self._changed.notify_all()
-        return True
-
-    def _drain_socket(self) -> None:
-        while True:
-            try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            try:
-                message, digest = decode(frames[0].buffer, frames[1].buffer)
-                payload = tuple(frames[2:])
-                check_payload(digest, payload)
-            except (ProtocolError, IndexError) as error:
-                log.warning("A message was dropped: %s", error)
-                continue
-            self._receive(message, tuple(frame.buffer for frame in payload))
+    def _arrived(self, frames: Sequence[Any]) -> None:
+        try:
+            message, digest = decode(frames[0].buffer, frames[1].buffer)
+            payload = tuple(frames[2:])
+            check_payload(digest, payload)
+        except (ProtocolError, IndexError) as error:
+            log.warning("A message was dropped: %s", error)
+            return
+        self._receive(message, tuple(frame.buffer for frame in payload))
 
     def _receive(self, message: Message, payload: tuple[memoryview, ...]) -> None:
         if isinstance(message, (Task, Result)):
-            self._deliver(Delivery(message, payload))
-            if self._draining:
+            answer = self._holds.deliver(Delivery(message, payload))
+            if answer is not None:
+                self._link.send(answer)
+            elif self._holds.draining:
                 self._give_back()
         elif isinstance(message, Committed):
-            with self._changed:
-                for key in message.keys:
-                    self._open.pop(key, None)
-                self._changed.notify_all()
+            self._holds.commit(message.keys)
         elif isinstance(message, Revoke):
-            self._revoke(set(message.keys))
+            self._return(self._holds.drop_waiting(set(message.keys).__contains__))
         elif isinstance(message, Welcome):
             self._epoch = message.epoch
             self._resend(time.monotonic())
@@ -285,43 +198,19 @@ class Worker:
             log.error("The broker ends this process: %s", message.reason)
             os._exit(KILLED_EXIT_CODE)
 
-    def _deliver(self, delivery: Delivery) -> None:
-        """Into the inbox, unless this process has the task, or its answer, already."""
-        message = delivery.message
-        with self._changed:
-            answer = self._open.get(message.key) if isinstance(message, Task) else None
-            if answer is None:
-                if isinstance(message, Result) or not self._has(message.key):
-                    self._inbox.append(delivery)
-                    self._changed.notify_all()
-                return
-            answer.sent_at = time.monotonic()
-        self._send(answer.frames)
-
-    def _has(self, key: str) -> bool:
-        return key in self._running or any(
-            key == d.message.key for d in self._inbox if isinstance(d.message, Task)
-        )
-
-    def _beat(self) -> None:
+    def _beat(self, is_sent: bool) -> None:  # noqa: FBT001  the one thing that a beat is told
+        if self._holds.draining and not self._returned:
+            self._returned = True
+            self._give_back()
+        if not is_sent:
+            return
         if self._epoch:
             self._say_heartbeat()
         else:
             self._say_hello()
+        self._resend(time.monotonic() - RESEND_SECONDS)
 
     def _say_hello(self) -> None:
-        with self._changed:
-            held = [
-                (d.message.key, d.message.lease, "waiting")
-                for d in self._inbox
-                if isinstance(d.message, Task)
-            ]
-            held += [
-                (key, lease, "running" if key in self._begun else "waiting")
-                for key, lease in self._running.items()
-            ]
-            held += [(key, answer.lease, "answered") for key, answer in self._open.items()]
-            status = self._current_status()
         hello = Hello(
             worker=self.name,
             role=self._role,
@@ -329,60 +218,35 @@ class Worker:
             host=socket.gethostname(),
             pid=os.getpid(),
             credit=self._credit,
-            held=tuple(held),
+            held=self._holds.stages(),
             engine=self._engine,
             capabilities=self._capabilities,
-            status=status,
+            status=self._current_status(),
             slot=os.environ.get(SLOT_VARIABLE, ""),
         )
-        self._send(encode(hello))
+        self._link.send(encode(hello))
 
     def _say_heartbeat(self) -> None:
-        if not self._epoch:
+        if not self._epoch or self._left:
             return
-        with self._changed:
-            waiting = [d.message.key for d in self._inbox if isinstance(d.message, Task)]
-            running = tuple(self._running)
-            beat = Heartbeat(
-                held=(*waiting, *running, *self._open),
-                running=running,
-                progress=self._progress,
-                status=self._current_status(),
-            )
-        self._send(encode(beat))
+        held, running = self._holds.keys()
+        progress, status = self._holds.progress, self._current_status()
+        self._link.send(encode(Heartbeat(held, running, progress, status)))
 
     def _current_status(self) -> dict[str, Any]:
         status = {**self._status, "rss_bytes": self._process.memory_info().rss}
-        if self._draining:
+        if self._holds.draining:
             status["state"] = "draining"
         return status
 
     def _resend(self, sent_before: float) -> None:
-        with self._changed:
-            late = [answer for answer in self._open.values() if answer.sent_at < sent_before]
-            for answer in late:
-                answer.sent_at = time.monotonic()
-        for answer in late:
-            self._send(answer.frames)
+        for frames in self._holds.late(sent_before):
+            self._link.send(frames)
 
     def _give_back(self) -> None:
-        self._returned = True
-        with self._changed:
-            keys = [d.message.key for d in self._inbox if isinstance(d.message, Task)]
-            self._inbox = deque(d for d in self._inbox if isinstance(d.message, Result))
-            self._changed.notify_all()
-        if keys:
-            self._send(encode(Returned(tuple(keys))))
-        self._say_heartbeat()
+        self._return(self._holds.drop_waiting(lambda _key: True))
 
-    def _revoke(self, keys: set[str]) -> None:
-        """Drop what is not begun, and say so: it frees the credit."""
-        with self._changed:
-            dropped = tuple(
-                d.message.key
-                for d in self._inbox
-                if isinstance(d.message, Task) and d.message.key in keys
-            )
-            self._inbox = deque(d for d in self._inbox if d.message.key not in dropped)
-        if dropped:
-            self._send(encode(Returned(dropped)))
+    def _return(self, keys: tuple[str, ...]) -> None:
+        """What is not begun and not wanted; it frees the credit."""
+        if keys:
+            self._link.send(encode(Returned(keys)))

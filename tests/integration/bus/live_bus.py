@@ -59,7 +59,7 @@ class Bus:
 
     def close(self) -> None:
         for worker in self.workers:
-            if not worker._closing:
+            if not worker._left:
                 worker.leave(0.2)
         if self.broker is not None:
             self.broker.terminate()
