@@ -1,6 +1,5 @@
 """The bus for those who only ring and watch: the web front and the command line (asyncio)."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -29,7 +28,7 @@ LOOK_MILLISECONDS = 1000  # between looks whether the broker refuses us
 class BusClient:
     """Rings the broker's doorbell and follows its events."""
 
-    def __init__(self, context: zmq.asyncio.Context, settings: Settings) -> None:
+    def __init__(self, context: zmq.asyncio.Context | None, settings: Settings) -> None:
         self._context = context
         self._settings = settings
         self._door: Any = None
@@ -40,6 +39,7 @@ class BusClient:
 
     async def start(self) -> None:
         """Connect. The broker need not be there yet. Misconfigured: see `bus.dial.Dial`."""
+        assert self._context is not None
         plain: zmq.Context[zmq.Socket[bytes]] = zmq.Context.shadow(self._context.underlying)
         door, events = make_socket(plain, zmq.DEALER), make_socket(plain, zmq.SUB)
         self._door, self._events = door, zmq.asyncio.Socket(events)
@@ -79,17 +79,7 @@ class BusClient:
 
     async def watch(self) -> AsyncIterator[JobEvent | BusTable]:
         """Every event of the bus from now on. Run once; `table` is kept by it."""
-        while True:
-            for dial in self._dials:
-                dial.look()
-            try:
-                if not await self._events.poll(LOOK_MILLISECONDS):
-                    continue
-                frames = await self._events.recv_multipart()
-            except (zmq.ZMQError, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-                return
+        while (frames := await self._next_event()) is not None:
             try:
                 message, _ = decode(frames[1], frames[2])
             except (ProtocolError, IndexError) as error:
@@ -101,6 +91,18 @@ class BusClient:
                 yield self.table
             elif isinstance(message, Publish):
                 yield JobEvent(message.job, message.event, message.revision, message.data)
+
+    async def _next_event(self) -> list[Any] | None:
+        """Topic and frames; None when the sockets are closed."""
+        while True:
+            for dial in self._dials:
+                dial.look()
+            try:
+                if await self._events.poll(LOOK_MILLISECONDS):
+                    frames: list[Any] = await self._events.recv_multipart()
+                    return frames
+            except zmq.ZMQError:
+                return None
 
     def _ring(self, message: Message) -> None:
         try:

@@ -61,7 +61,7 @@ class Worker:
         engine: str = "",
         capabilities: Mapping[str, Any] | None = None,
     ) -> None:
-        """Connect, with a socket of that context. Misconfigured: a key is missing."""
+        """Connect. Misconfigured: a key is missing or cannot be read."""
         self._credit = credit
         self._role, self._service, self._engine = role, service, engine
         self._capabilities = dict(capabilities or {})
@@ -180,7 +180,7 @@ class Worker:
             if answer is not None:
                 self._link.send(answer)
             elif self._holds.draining:
-                self._give_back()
+                self._return(self._holds.drop_waiting(lambda _key: True))
         elif isinstance(message, Committed):
             self._holds.commit(message.keys)
         elif isinstance(message, Revoke):
@@ -201,7 +201,7 @@ class Worker:
     def _beat(self, is_sent: bool) -> None:  # noqa: FBT001  the one thing that a beat is told
         if self._holds.draining and not self._returned:
             self._returned = True
-            self._give_back()
+            self._return(self._holds.drop_waiting(lambda _key: True))
         if not is_sent:
             return
         if self._epoch:
@@ -242,9 +242,6 @@ class Worker:
     def _resend(self, sent_before: float) -> None:
         for frames in self._holds.late(sent_before):
             self._link.send(frames)
-
-    def _give_back(self) -> None:
-        self._return(self._holds.drop_waiting(lambda _key: True))
 
     def _return(self, keys: tuple[str, ...]) -> None:
         """What is not begun and not wanted; it frees the credit."""

@@ -1,14 +1,10 @@
-"""The live bus is plain code beside the tests; import-by-path needs it on the path."""
+"""A bus of real sockets and a broker process."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from live_bus import Bus
+from tests.fakes.live_bus import Bus
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 import zmq
 import zmq.asyncio
-from live_bus import Bus, take, wait_for
 
 from bus import keys
 from bus.broker import Broker
@@ -18,6 +17,7 @@ from bus.worker import Worker
 from shared.errors import Misconfigured
 from shared.messages import Cancel, Committed, PageReady, SplitDone, Submit, page_key
 from shared.settings import Settings
+from tests.fakes.live_bus import Bus, take, wait_for
 
 
 class KeyedBus(Bus):

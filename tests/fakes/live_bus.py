@@ -1,16 +1,22 @@
-"""A broker in a process of its own, workers in this one, and calls that wait for work."""
+"""A broker, in a process of its own or in memory; workers in this process; calls that wait."""
 
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import zmq
+import zmq.asyncio
 
+from bus.client import BusClient
+from bus.memory import MemoryBus
 from bus.worker import Delivery, Worker
-from shared.messages import Result, Task
+from shared.messages import Committed, PageReady, Result, SplitDone, Submit, Task, page_key
 from shared.settings import Settings
+
+ENGINE = "recognize.fake"
 
 START = (
     "import sys; from bus.broker import serve; from shared.settings import Settings; "
@@ -33,6 +39,7 @@ class Bus:
             bus=f"tcp://127.0.0.1:{ports[0]}", bus_events=f"tcp://127.0.0.1:{ports[1]}"
         )
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.client_context: zmq.asyncio.Context | None = None
         self.broker: subprocess.Popen[bytes] | None = None
         self.workers: list[Worker] = []
 
@@ -46,16 +53,33 @@ class Bus:
         self.broker.kill()
         self.broker.wait()
 
+    def restart_broker(self) -> None:
+        self.kill_broker()
+        self.start_broker()
+
     def worker(self, role: str, credit: int = 1) -> Worker:
-        service = "recognize.fake" if role == "engine" else role
+        service = ENGINE if role == "engine" else role
         engine = "fake" if role == "engine" else ""
         worker = Worker(
-            self.context, self.settings, role=role, service=service, credit=credit, engine=engine
+            self.door(), self.settings, role=role, service=service, credit=credit, engine=engine
         )
         worker.set_status(state="ready")
         worker.start()
         self.workers.append(worker)
         return worker
+
+    def door(self) -> Any:
+        """What workers are made with."""
+        return self.context
+
+    def client(self) -> BusClient:
+        self.client_context = zmq.asyncio.Context()
+        return BusClient(self.client_context, self.settings)
+
+    def lose(self, worker: Worker) -> None:
+        """The worker is gone without a word."""
+        worker._left = True
+        worker._link.close()
 
     def close(self) -> None:
         for worker in self.workers:
@@ -65,6 +89,57 @@ class Bus:
             self.broker.terminate()
             assert self.broker.wait(5) is not None
         self.context.term()
+        if self.client_context is not None:
+            self.client_context.destroy(linger=0)
+
+
+class BusInMemory(Bus):
+    """The same on the twin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: MemoryBus | None = None
+
+    def start_broker(self) -> None:
+        self.memory = MemoryBus(self.settings)
+
+    def restart_broker(self) -> None:
+        assert self.memory is not None
+        self.memory.restart()
+
+    def door(self) -> Any:
+        return self.memory
+
+    def client(self) -> BusClient:
+        assert self.memory is not None
+        return self.memory.client()
+
+    def close(self) -> None:
+        super().close()
+        assert self.memory is not None
+        self.memory.close()
+
+
+def feed(worker: Worker, job: str, pages: list[int], size: int = 10) -> None:
+    """Play the split stage for one job: its next chunk has these pages, and no more follow."""
+    worker.send(Submit(((job, "batch"),)))
+    (task,) = take_tasks(worker, 1)
+    for page in pages:
+        key = page_key(job, page, "fake")
+        worker.send(PageReady(key, job, ENGINE, {"page": page}), [bytes(size)])
+    worker.send(SplitDone(task.key, task.lease, job, (pages[-1], "fake"), finished=True))
+    worker.done(task.key)
+
+
+def answer(worker: Worker, task: Task) -> None:
+    """Begin and finish a page."""
+    worker.begin(task)
+    worker.finish(task.key, task.lease, "done", {}, [b"answer of " + task.key.encode()])
+
+
+def commit(collect: Worker, results: list[Result]) -> None:
+    """Say that these are safe."""
+    collect.send(Committed(tuple(result.key for result in results)))
 
 
 def take_tasks(worker: Worker, count: int, seconds: float = 10.0) -> list[Task]:
