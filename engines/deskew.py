@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from engines.orientation import sizes_of
-from engines.rapid.runtime import Floats
+from engines.rapid.arrays import Floats
 
 _LONG = 5.0  # a box this many times wider than high has a reliable slope
 _LEAST_DEGREES = 0.3  # smaller slopes harm nothing

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from engines.grids import key_values, split_rows
-from engines.rapid.runtime import open_session
+from engines.rapid.onnx_runtime import open_session
 from engines.reading_order import Item
 from engines.region_order import in_reading_order
 from engines.regions import Line, Region

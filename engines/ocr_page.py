@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pymupdf
 
-from engines.rapid.detector import Pixels
+from engines.rapid.arrays import Pixels
 from engines.rapid.reader import ReadLine
 
 _FONT = "quire"

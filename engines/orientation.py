@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engines.rapid.detector import Pixels
+from engines.rapid.arrays import Floats, Pixels
 from engines.rapid.reader import LineReader
-from engines.rapid.runtime import Floats
 
 _PROBES = 10  # lines that are read both ways: enough to vote, few enough to be cheap
 _SIDEWAYS_SHARE = 0.6  # of the length of all lines

@@ -15,7 +15,7 @@ from engines.ocr_page import make_page
 from engines.ocr_regions import regions_of
 from engines.orientation import find_turn, runs_sideways, vote
 from engines.pdf_page import DPI, open_page, render, turn_of_text
-from engines.rapid.detector import Pixels
+from engines.rapid.arrays import Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.raw_page import RawLine, RawRegion, dump_page, parse_page
 from engines.regions import Line, Region

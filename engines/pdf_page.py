@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pymupdf
 
-from engines.rapid.detector import Pixels
+from engines.rapid.arrays import Pixels
 from shared.errors import PageFailed
 
 DPI = 200  # measured: more gains nothing for print of a usual size

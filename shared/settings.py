@@ -98,7 +98,7 @@ class Settings:
     engine_max_pages: int = _setting(2_000, "An engine process starts anew after so many pages.")
     engine_max_rss_mib: int = _setting(4096, "An engine process starts anew above this memory.")
     ocr_runtime: str = _setting("auto", "auto, openvino or onnxruntime, for the CPU engine.")
-    ocr_precision: str = _setting("auto", "auto, bf16 or f32, for the CPU engine.")
+    ocr_precision: str = _setting("auto", "auto, int8, bf16 or f32, for the CPU engine.")
 
     mineru_models: str = _setting("", "Folder of MinerU's weights; empty: ~/.mineru/models.")
     mineru_small_models: str = _setting("auto", "auto, onnx or torch: who runs its small models.")
@@ -224,7 +224,7 @@ def _check(settings: Settings) -> None:
     choices = {
         "ocr_runtime": ("auto", "openvino", "onnxruntime"),
         "fallback": ("auto", "always", "never"),
-        "ocr_precision": ("auto", "bf16", "f32"),
+        "ocr_precision": ("auto", "int8", "bf16", "f32"),
         "mineru_small_models": ("auto", "onnx", "torch"),
         "mineru_vlm_engine": ("auto", "llama-cpp", "vllm", "lmdeploy"),
         "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.rapid.runtime import Floats, Runtime
-
-Pixels = NDArray[np.uint8]  # H x W x 3, RGB
+from engines.rapid.arrays import Floats, Pixels
+from engines.rapid.runtime import Runtime
 
 LONG_SIDE = 1280  # measured: 736 loses small print, more costs time and gains nothing
 _STRIDE = 64  # sides are rounded up to this: few shapes, so OpenVINO's caches stay small
@@ -27,19 +26,8 @@ def detect_lines(image: Pixels, runtime: Runtime, *, long_side: int = LONG_SIDE)
     N is 0 on an empty page. The order is arbitrary.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, long_side / max(height, width))
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = image
-    if inner != (width, height):
-        resized = np.asarray(
-            cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 0.6 else 1),
-            dtype=np.uint8,
-        )
-    padded = np.full((_round_up(inner[1]), _round_up(inner[0]), 3), fill_value=255, dtype=np.uint8)
-    padded[: inner[1], : inner[0]] = resized
-    # The models were trained on BGR, scaled to -1..1.
-    tensor = (padded[:, :, ::-1].astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
-    probability = runtime.detect(np.ascontiguousarray(tensor))[: inner[1], : inner[0]]
+    inner = _inner_size(image, long_side)
+    probability = runtime.detect(padded_page(image, long_side))[: inner[1], : inner[0]]
     boxes = boxes_of_map(probability)
     if not len(boxes):
         return boxes
@@ -47,6 +35,20 @@ def detect_lines(image: Pixels, runtime: Runtime, *, long_side: int = LONG_SIDE)
     boxes[..., 0] = boxes[..., 0].clip(0, width - 1)
     boxes[..., 1] = boxes[..., 1].clip(0, height - 1)
     return boxes
+
+
+def padded_page(image: Pixels, long_side: int = LONG_SIDE) -> Pixels:
+    """The image as the detector takes it, 1 x H x W x 3: not too long, its sides rounded up."""
+    inner = _inner_size(image, long_side)
+    resized = image
+    if inner != (image.shape[1], image.shape[0]):
+        shrinks_much = inner[0] < 0.6 * image.shape[1]
+        way = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
+        resized = np.asarray(cv2.resize(image, inner, interpolation=way), dtype=np.uint8)
+    shape = (1, _round_up(inner[1]), _round_up(inner[0]), 3)
+    padded = np.full(shape, fill_value=255, dtype=np.uint8)
+    padded[0, : inner[1], : inner[0]] = resized
+    return padded
 
 
 def boxes_of_map(probability: Floats) -> Floats:
@@ -84,6 +86,12 @@ def _mean_inside(probability: Floats, corners: NDArray[np.floating]) -> float:
     mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), dtype=np.uint8)
     cv2.fillPoly(mask, [(corners - [x0, y0]).astype(np.int32)], [1])
     return float(cv2.mean(probability[y0 : y1 + 1, x0 : x1 + 1], mask)[0])
+
+
+def _inner_size(image: Pixels, long_side: int) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _round_up(side: int) -> int:

@@ -38,3 +38,9 @@ def _wheel_version() -> str:
         return version("rapidocr")
     except PackageNotFoundError:
         return "unknown"
+
+
+def characters_of(listed: str) -> tuple[str, ...]:
+    """The recogniser's classes, from the list that its file carries: one a line."""
+    # Index 0 is CTC's blank; the space comes after the listed characters.
+    return ("", *listed.splitlines(), " ")

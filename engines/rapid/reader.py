@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.rapid.detector import LONG_SIDE, Pixels, detect_lines
+from engines.rapid.arrays import Floats, Pixels
+from engines.rapid.detector import LONG_SIDE, detect_lines
 from engines.rapid.models import find_models
 from engines.rapid.recognizer import Text, crop_line, recognize_lines, warm_up
-from engines.rapid.runtime import Floats, Runtime, open_runtime
+from engines.rapid.runtime import Runtime, open_runtime
 
 _MIN_CONFIDENCE = 0.5  # below, it is a smudge rather than text
 

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engines.rapid.detector import Pixels
-from engines.rapid.runtime import Floats, Integers, Runtime
+from engines.rapid.arrays import Floats, Integers, Pixels
+from engines.rapid.runtime import Runtime
 
 Text = tuple[str, float]  # what it says, and the mean probability of its characters
 
@@ -25,6 +25,7 @@ BUCKETS: tuple[int, ...] = (
 # Width of a batch in pixels. Measured: CPU time a pixel is the same from 640 to 2560, and small
 # batches are seldom half empty.
 _BATCH_PIXELS = 640
+_PADDING = 127  # the middle gray, which is zero to the model
 _TALL = 1.5  # crops taller than this times their width are text that runs down
 
 
@@ -44,8 +45,8 @@ def crop_line(image: Pixels, box: Floats) -> Pixels:
 
 def warm_up(runtime: Runtime) -> None:
     """Let the runtime compile every shape once, so that no page waits for it."""
-    shapes = [(batch_size(width), 3, HEIGHT, width) for width in BUCKETS]
-    blank = ((np.zeros(shape, dtype=np.float32), None) for shape in shapes)
+    shapes = [(batch_size(width), HEIGHT, width, 3) for width in BUCKETS]
+    blank = ((np.zeros(shape, dtype=np.uint8), None) for shape in shapes)
     runtime.recognize(blank, lambda *_: None)
 
 
@@ -59,12 +60,12 @@ def recognize_lines(
         for row, number in enumerate(tag):
             texts[number] = decode(indices[row], probabilities[row], runtime.characters)
 
-    def filled() -> Iterator[tuple[Floats, Any]]:
-        for width, members in batches_of([_width(crop) for crop in crops]):
+    def filled() -> Iterator[tuple[Pixels, Any]]:
+        for width, members in batches_of([width_of(crop) for crop in crops]):
             progress()
-            images = np.zeros((batch_size(width), 3, HEIGHT, width), dtype=np.float32)
+            images = np.full((batch_size(width), HEIGHT, width, 3), _PADDING, dtype=np.uint8)
             for row, number in enumerate(members):
-                images[row] = _prepared(crops[number], width)
+                images[row] = prepared(crops[number], width)
             yield images, members
 
     runtime.recognize(filled(), done)
@@ -113,17 +114,18 @@ def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) 
     return text, float(probabilities[keep].mean())
 
 
-def _width(crop: Pixels) -> int:
+def width_of(crop: Pixels) -> int:
+    """How wide the model gets a crop, in pixels, whose height becomes `HEIGHT`."""
     height, width = int(crop.shape[0]), int(crop.shape[1])
     return math.ceil(HEIGHT * width / max(1, height))
 
 
-def _prepared(crop: Pixels, width: int) -> Floats:
-    inner = max(1, min(width, _width(crop)))
-    resized = cv2.resize(crop, (inner, HEIGHT))
-    image = np.zeros((HEIGHT, width, 3), dtype=np.float32)
-    image[:, :inner] = resized[:, :, ::-1] / 127.5 - 1.0  # BGR, -1..1; zero is the padding
-    return image.transpose(2, 0, 1)
+def prepared(crop: Pixels, width: int) -> Pixels:
+    """The crop as the model takes it, `HEIGHT` x `width` x 3, what is left padded in gray."""
+    image = np.full((HEIGHT, width, 3), _PADDING, dtype=np.uint8)
+    inner = max(1, min(width, width_of(crop)))
+    image[:, :inner] = cv2.resize(crop, (inner, HEIGHT))
+    return image
 
 
 def _distance(start: Floats, end: Floats) -> float:

@@ -161,8 +161,24 @@ def test_onnx_runtime_reads_the_same_page():
     other.close()
 
 
-def test_bf16_without_a_runtime_for_it_is_refused():
-    settings = Settings(ocr_runtime="onnxruntime", ocr_precision="bf16")
+@pytest.mark.parametrize("precision", ["int8", "bf16", "f32"])
+def test_every_precision_of_the_cpu_reads_the_same_page(precision):
+    other = make_engine("pymupdf", Settings(ocr_precision=precision, engine_threads=1), None)
+    try:
+        other.load()
+    except OutsideFailed as missing:  # not every CPU has them all: then it says so
+        assert missing.code == "precision_missing"  # noqa: PT017
+        assert precision != "f32"
+        return
+    assert other.health().details["precision"] == precision
+    output = answer(other, picture_pdf())
+    assert "Known words at a known place" in " ".join(block.content for block in output.blocks)
+    other.close()
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_a_precision_without_a_runtime_for_it_is_refused(precision):
+    settings = Settings(ocr_runtime="onnxruntime", ocr_precision=precision)
     made = make_engine("pymupdf", settings, None)
     with pytest.raises(OutsideFailed, match="ocr_precision"):
         made.load()
