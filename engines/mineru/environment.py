@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -80,10 +81,9 @@ def _set_variables(settings: Settings, scratch: Scratch) -> None:
         "MINERU_MODEL_BASE_DIR": str(scratch.models),
         "MINERU_MODEL_SOURCE": "local",  # decided once: nobody asks a hub, with retries, per page
         "MINERU_MODEL_SMALL_BACKEND": settings.mineru_small_models,
-        "MINERU_LOG_LEVEL": "warning",
+        "MINERU_LOG_LEVEL": "error",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
-        "TQDM_DISABLE": "1",
     }
     if settings.engine_threads:
         os.environ["MINERU_INTRA_OP_NUM_THREADS"] = str(settings.engine_threads)
@@ -91,3 +91,16 @@ def _set_variables(settings: Settings, scratch: Scratch) -> None:
     logging.getLogger("pypdfium2").setLevel(logging.ERROR)
     with contextlib.suppress(KeyError):
         del os.environ["MINERU_CONFIG"]  # a user's file may name other weights
+    _hide_progress_bars()
+
+
+def _hide_progress_bars() -> None:
+    """MinerU draws several for each page, whatever tqdm's own variables say."""
+    from tqdm.std import tqdm  # noqa: PLC0415 - comes with MinerU
+
+    drawn = tqdm.__init__
+
+    def hidden(self: Any, *given: Any, **named: Any) -> None:
+        drawn(self, *given, **(named | {"disable": True}))
+
+    tqdm.__init__ = hidden
