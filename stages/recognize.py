@@ -15,6 +15,7 @@ from shared.errors import OutsideFailed, PageFailed
 from shared.ocr_backend import Answer, OCRBackend, PageBatch, PageFeed
 from shared.page_codec import to_frames
 from shared.settings import MIB, Settings
+from stages.engine_health import HealthWatch
 from stages.task_feed import Begun, TaskFeed
 from stages.work import LEAVE_SECONDS, drain_on_signals
 
@@ -26,8 +27,11 @@ RELOAD_SECONDS = 15.0  # between tries to load an engine whose weights, GPU or m
 class Host:
     """Feeds one engine and answers for it."""
 
-    def __init__(self, settings: Settings, engine: OCRBackend, worker: Worker) -> None:
+    def __init__(
+        self, settings: Settings, engine: OCRBackend, worker: Worker, watch: HealthWatch
+    ) -> None:
         self._settings = settings
+        self._watch = watch
         self._engine = engine
         self._worker = worker
         self._pages = 0
@@ -51,10 +55,10 @@ class Host:
                 self._engine.load()
             except OutsideFailed as error:
                 log.warning("%s cannot load: %s", self._engine.name, error)
-                self._say("blocked", str(error))
+                self._watch.say("blocked", str(error))
                 self._worker.wait_drain(RELOAD_SECONDS)
             else:
-                self._say("ready", "")
+                self._watch.say("ready")
                 return True
         return False
 
@@ -106,17 +110,6 @@ class Host:
             log.info("this process has done %d pages and starts anew", self._pages)
             self._worker.drain()
 
-    def _say(self, state: str, message: str) -> None:
-        health = self._engine.health()
-        self._worker.set_status(
-            state=state,
-            message=message or health.message,
-            model_loaded=health.model_loaded,
-            gpu_available=health.gpu_available,
-            model=str(health.details.get("model", health.backend)),
-            details={name: str(value) for name, value in health.details.items()},
-        )
-
     def _is_worn(self) -> bool:
         """Engines grow with the pages they read; a fresh process between pages costs nothing."""
         if self._pages >= self._settings.engine_max_pages:
@@ -151,11 +144,14 @@ def serve(settings: Settings, engine_name: str, gpu: int | None) -> None:
         },
     )
     drain_on_signals(worker)
-    worker.set_status(state="loading", message=f"{engine_name} is loading.")
+    watch = HealthWatch(engine, worker, settings.heartbeat_seconds)
+    watch.say("loading", f"{engine_name} is loading.")
     worker.start()
+    watch.start()
     try:
-        Host(settings, engine, worker).run()
+        Host(settings, engine, worker, watch).run()
     finally:
+        watch.stop()
         engine.close()
         worker.leave(LEAVE_SECONDS)
         context.term()

@@ -53,7 +53,7 @@ class Tiers:
             "small_models": self._installed.small_models,
             "vlm": self._installed.vlm,
             "weights": str(self._scratch.weights),
-            **_gpu_memory(),
+            "gpu": _gpu(),
         }
 
     def seconds_for(self, page: PageInput) -> float:
@@ -135,14 +135,12 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _gpu_memory() -> dict[str, str]:
-    """What is taken of the GPU's memory, while a model of ours is on it."""
+def _gpu() -> str:
+    """The GPU and how much of its memory is taken, once a model of ours is on it."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return {}
+        return ""
     free, total = torch.cuda.mem_get_info()
     gib = 1024**3
-    return {
-        "gpu": str(torch.cuda.get_device_name(0)),
-        "gpu_memory": f"{(total - free) / gib:.1f} of {total / gib:.1f} GiB",
-    }
+    name = torch.cuda.get_device_name(0)
+    return f"{name}, {(total - free) / gib:.1f} of {total / gib:.1f} GiB taken"

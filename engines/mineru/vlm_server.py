@@ -6,7 +6,7 @@ import httpx
 
 from shared.settings import Settings
 
-LOOK_SECONDS = 5.0  # between looks while it is away
+LOOK_SECONDS = 2.0  # between looks while it is away
 CALM_SECONDS = 20.0  # between looks while all is well; a failed page brings the next one forward
 _ANSWER_SECONDS = 5.0  # a list of models takes milliseconds
 

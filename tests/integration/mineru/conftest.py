@@ -1,13 +1,15 @@
 """Systems whose MinerU engine runs in the interpreter that deploy/engine.sh makes."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.mineru_weights import make_weights
 from tests.fakes.systems import ROOT, run_system
+from tests.fakes.vlm_server import VlmStub
 
 PYTHON = ROOT / ".venv-mineru" / "bin" / "python"
 
@@ -42,3 +44,17 @@ def running(
         return run_system(**(defaults | flags))
 
     return run
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with what flash needs for scans."""
+    return make_weights(tmp_path / "weights")
+
+
+@pytest.fixture
+def vlm() -> Iterator[VlmStub]:
+    """A VLM server that can be made to misbehave."""
+    stub = VlmStub()
+    yield stub
+    stub.close()

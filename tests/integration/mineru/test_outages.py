@@ -1,0 +1,78 @@
+"""What is beside the page fails: health says what, the page waits, and goes on by itself."""
+
+from shared.states import JobState, PageState
+from tests.fakes.mineru_weights import make_weights
+from tests.fakes.scans import TITLE, scan
+from tests.fakes.systems import pdf_of
+from tests.fakes.vlm_server import BROKEN, NONSENSE, SLOW, WELL, VlmStub
+
+
+def message(table):
+    return " ".join(worker.message for worker in table.of_engine("mineru"))
+
+
+async def says(system, *words):
+    """The engine's message, once it holds all these words."""
+    table = await system.table(lambda t: all(word in message(t) for word in words), seconds=40)
+    [worker] = table.of_engine("mineru")
+    assert worker.state == "ready"
+    return worker.message
+
+
+async def is_well(system):
+    await system.table(lambda t: t.of_engine("mineru") and not message(t), seconds=40)
+
+
+async def submit(system, data=None, **options):
+    return await system.submit(data or scan(), name="a.png", engine="mineru", options=options)
+
+
+async def test_a_scan_waits_for_weights_and_is_read_once_they_are_there(running, tmp_path):
+    folder = tmp_path / "weights"
+    async with running(mineru_models=str(folder)) as system:
+        job = await submit(system)
+        text = await says(system, "Scans wait", str(folder), "mineru-kit models download")
+        assert "QUIRE_MINERU_MODELS" in text
+        other = await system.finished(await submit(system, pdf_of("Born with its text.")))
+        assert other.counts.done == 1
+        [waiting] = system.store.pages(job.id)
+        assert waiting.state in {PageState.PENDING, PageState.RUNNING}
+        make_weights(folder)
+        job = await system.finished(job)
+        [task] = system.store.pages(job.id)
+        assert (task.state, task.crashes) == (PageState.DONE, 0)
+        assert TITLE in system.store.blobs.read(job.artifacts["md"]).decode()
+        await is_well(system)
+
+
+async def test_a_vlm_server_that_is_down_gets_its_pages_when_it_is_back(running, weights):
+    stub = VlmStub()
+    stub.close()
+    async with running(mineru_models=str(weights), mineru_vlm_url=stub.url) as system:
+        job = await submit(system)
+        await says(system, stub.url, "cannot be reached", "QUIRE_MINERU_VLM_URL")
+        flash = await system.finished(await submit(system, tier="flash"))
+        assert flash.state is JobState.DONE  # what needs no VLM does not wait for it
+        assert system.store.job(job.id).counts.done == 0
+        back = VlmStub(stub.port)
+        try:
+            job = await system.finished(job)
+        finally:
+            back.close()
+        assert job.counts.done == 1
+
+
+async def test_a_vlm_server_that_misbehaves_is_left_alone_until_it_is_well(running, weights, vlm):
+    flags = {"mineru_models": str(weights), "mineru_vlm_url": vlm.url, "mineru_vlm_seconds": 1}
+    async with running(**flags) as system:
+        for mood, word in ((BROKEN, "500"), (NONSENSE, "No choices"), (SLOW, "ReadTimeout")):
+            vlm.mood = mood
+            vlm.released.clear()
+            job = await submit(system, tier="standard")
+            await says(system, word, "Pages of its tiers wait")
+            vlm.mood = WELL
+            vlm.released.set()
+            job = await system.finished(job)
+            [task] = system.store.pages(job.id)
+            assert (task.state, task.crashes) == (PageState.DONE, 0), mood
+            await is_well(system)
