@@ -35,7 +35,7 @@ def page_lines(result: PageResult, blocks: Sequence[Block], settings: Settings) 
     try:
         seen = text_lines(result.engine, result.raw, settings)
     except QuireError as error:  # an engine that is not here any more, or raw output of old
-        log.info("page %d: lines from blocks: %s", result.page, error)
+        log.debug("page %d: lines from blocks: %s", result.page, error)
         seen = None
     if seen is None:
         size = result.width or 1.0, result.height or 1.0

@@ -108,7 +108,7 @@ def test_a_sound_text_layer_stays_and_a_hidden_one_is_replaced(store, settings):
         under.insert_image(under.rect, pixmap=picture)
         data = document.tobytes()
     pages = {
-        n: [block("text", 0, "what the engine read", bbox=(0.1, 0.1, 0.5, 0.12))] for n in (1, 2)
+        n: [block("text", 0, "what the engine read", bbox=(0.1, 0.1, 0.5, 0.12))] for n in (1, 2, 3)
     }
     made = export("pdf", finished_job(store, data, pages), store, settings)
     with pymupdf.open(stream=made) as document:
