@@ -64,6 +64,10 @@ class Settings:
     window_pages: int = _setting(16, "Pages of one job that the broker holds ahead of its engine.")
     queue_mib: int = _setting(256, "Payload that the broker holds for one service, in MiB.")
 
+    merge_skip: tuple[str, ...] = _setting(
+        (), "Steps of merging to leave out for all jobs, by commas (see ARCHITECTURE)."
+    )
+
     heartbeat_seconds: float = _setting(1.0, "Time between heartbeats, both ways.")
     silence_seconds: float = _setting(3.0, "Silence after which a worker counts as lost.")
     hang_seconds: float = _setting(30.0, "Shortest time without progress that means a hang.")

@@ -43,7 +43,7 @@ class Collector:
         self._worker = worker
         self._settings = settings
         self._blockade = Blockade(worker)
-        self._finisher = Finisher(store, worker, self._blockade)
+        self._finisher = Finisher(settings, store, worker, self._blockade)
         self._followups = Followups(settings, store, worker)
         self._epoch = ""
         self._look_at = 0.0
@@ -188,7 +188,10 @@ class Collector:
 class Finisher:
     """Merges complete jobs and writes their artifacts, one after the other; sweeps between."""
 
-    def __init__(self, store: Store, worker: Worker, blockade: Blockade) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, worker: Worker, blockade: Blockade
+    ) -> None:
+        self._settings = settings
         self._store = store
         self._worker = worker
         self._blockade = blockade
@@ -230,7 +233,7 @@ class Finisher:
             job = self._store.job(job_id)
             if job.state is not JobState.RUNNING:
                 return
-            artifacts = merged_files(job, self._store)
+            artifacts = merged_files(job, self._store, self._settings)
             if len(job.engines) > 1:
                 compare_jobs(job, job_id, self._store, lambda: None)
             job = self._store.finish_job(job_id, artifacts)

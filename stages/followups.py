@@ -13,6 +13,7 @@ from bus.worker import Worker
 from shared.compare import PageAgreement, measure
 from shared.errors import NotFound, QuireError
 from shared.followups import EXPORTS, MERGE, Wanted
+from shared.merge_steps import skipped_by
 from shared.records import Failure, Job, PageResult
 from shared.settings import Settings
 from stages.export import make_export
@@ -97,7 +98,7 @@ class Followups:
             made = make_export(wish.kind, job, self._store, self._settings, self._go_on)
             return {wish.kind: made}
         if wish.kind == MERGE:
-            return merged_files(job, self._store)
+            return merged_files(job, self._store, self._settings)
         other = wish.other_job
         if other is not None:
             compare_jobs(job, other, self._store, self._go_on)
@@ -108,7 +109,7 @@ class Followups:
             raise _Stopped
 
 
-def merged_files(job: Job, store: Store) -> dict[str, str]:
+def merged_files(job: Job, store: Store, settings: Settings) -> dict[str, str]:
     """Write md, json, html and txt of a job's pages; the blobs by format."""
     choices = store.choices(job.id)
     results = taken_first(
@@ -117,7 +118,8 @@ def merged_files(job: Job, store: Store) -> dict[str, str]:
         choices,
         lambda page: store.taken_result(job.id, page),
     )
-    return write_artifacts(job, results, store.pages(job.id), store.blobs, choices)
+    skip = skipped_by(job.options, settings.merge_skip)
+    return write_artifacts(job, results, store.pages(job.id), store.blobs, choices, skip)
 
 
 def compare_jobs(job: Job, other_id: str, store: Store, go_on: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from bus.worker import Delivery, Worker
 from engines.registry import make_engine, parse_raw
 from shared.blocks import Block, PageOutput
 from shared.errors import NotFound, OutsideFailed, PageFailed, QuireError, Refused
+from shared.merge_steps import OPTION as MERGE_SKIP
 from shared.messages import Closed, PageReady, SplitDone, Task, page_key
 from shared.ocr_backend import Capabilities
 from shared.page_codec import to_frames
@@ -233,11 +234,13 @@ class Splitter:
 
 
 def options_for(options: Mapping[str, Any], engine: str) -> dict[str, Any]:
-    """The options of one engine: plain ones, or those under the engine's name."""
+    """The options of one engine: plain ones but those of merging, or those under its name."""
     own = options.get(engine)
     if isinstance(own, Mapping):
         return dict(own)
-    return {name: value for name, value in options.items() if not isinstance(value, Mapping)}
+    plain = {name: value for name, value in options.items() if not isinstance(value, Mapping)}
+    plain.pop(MERGE_SKIP, None)
+    return plain
 
 
 def output_of(result: PageResult, blocks: tuple[Block, ...], store: Store) -> PageOutput:

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import Refused
 from shared.health import BusTable
+from shared.merge_steps import OPTION, parse_skip
 from shared.settings import Settings, parse_engine
 
 AUTO = "auto"
@@ -69,9 +70,16 @@ class EngineCatalogue:
         """The options for one of these engines. Refused (`unknown_option`, `bad_option`)."""
         if len(options) > _MAX_OPTIONS:
             raise Refused("Too many options.", code="bad_option", param="options")
+        options = dict(options)
+        merging = {}
+        if OPTION in options:  # what any job may leave out, whatever its engine
+            names = options.pop(OPTION)
+            if not isinstance(names, str):
+                raise _bad(OPTION, "names of steps with commas are expected")
+            merging = {OPTION: ",".join(sorted(parse_skip(names)))}
         chosen = self.names if engine == AUTO else tuple(engine.split(","))
         specs = [self.options(name) for name in chosen]
-        return {name: _checked(name, value, specs) for name, value in options.items()}
+        return {name: _checked(name, value, specs) for name, value in options.items()} | merging
 
 
 def parse_options(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import Conflict, Refused
+from shared.merge_steps import OPTION as MERGE_SKIP
 from shared.page_ranges import parse_pages
 from shared.records import Job, NewJob
 from shared.states import Lane, Origin
@@ -66,6 +67,8 @@ class Submission:
             options = dict(parent.options) if same else {}
         elif not isinstance(options, Mapping):
             raise Refused("The options must be an object.", code="bad_option", param="options")
+        elif origin is Origin.POSTPROCESS:
+            options = {**parent.options, **options}
         pages = _text(body, "pages", parent.pages)
         parse_pages(pages)
         return NewJob(
@@ -90,10 +93,11 @@ class Submission:
                 code="bad_replay",
                 param="engine",
             )
-        if body.get("options") is not None:
+        options = body.get("options")
+        if isinstance(options, Mapping) and set(options) - {MERGE_SKIP}:
             raise Refused(
                 "A replay from 'postprocess' reads what the engine said with the parent's options; "
-                "use from 'recognize' for other options.",
+                f"only {MERGE_SKIP!r} may change. Use from 'recognize' for other options.",
                 code="bad_replay",
                 param="options",
             )

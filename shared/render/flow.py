@@ -61,7 +61,9 @@ class Unit:
         return self.block is not None and self.block.type in _JOINABLE
 
 
-def units_of(page: int, blocks: Iterable[Block], *, furniture: bool) -> Iterator[Unit]:
+def units_of(
+    page: int, blocks: Iterable[Block], *, furniture: bool, join_breaks: bool
+) -> Iterator[Unit]:
     """The page's units in reading order, each caption with its figure or table."""
     shown = [block for block in blocks if furniture or not block.is_furniture]
     shown.sort(key=lambda block: block.order)
@@ -73,7 +75,7 @@ def units_of(page: int, blocks: Iterable[Block], *, furniture: bool) -> Iterator
     for block in shown:
         if _is_owned(block, owners):
             continue
-        if block.type in _LINED:
+        if join_breaks and block.type in _LINED:
             block = replace(block, content=join_lines(block.content))  # noqa: PLW2901
         mine = captions.pop(block.order, []) if block.order in owners else []
         above = tuple(caption for caption in mine if _is_above(caption, block))
@@ -99,6 +101,7 @@ class Flow(ABC):
 
     def __init__(self, *, marks: bool = False, furniture: bool = False) -> None:
         self.compounds: AbstractSet[str] = frozenset()  # words that keep their hyphen when joined
+        self.join_breaks = True  # the page's line breaks go
         self._marks = marks
         self._furniture = furniture
         self._pending: list[Unit] = []
@@ -111,7 +114,8 @@ class Flow(ABC):
             yield from self._take(Unit(number))
         if note:
             yield from self._take(Unit(number, note=note))
-        for unit in units_of(number, blocks, furniture=self._furniture):
+        units = units_of(number, blocks, furniture=self._furniture, join_breaks=self.join_breaks)
+        for unit in units:
             yield from self._take(unit)
 
     def finish(self) -> Iterator[str]:

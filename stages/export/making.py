@@ -7,6 +7,7 @@ what must be whole (a Word document, the changed objects of a PDF) is in a child
 
 from collections.abc import Callable, Iterable, Iterator
 
+from shared.merge_steps import skipped_by
 from shared.records import Job
 from shared.render.lines import clean_text
 from shared.settings import Settings
@@ -26,7 +27,7 @@ def make_export(kind: str, job: Job, store: Store, settings: Settings, go_on: Go
 
     `go_on` is called for each page and may raise, to stop. QuireError: it cannot be made.
     """
-    pages = _Pages(job, store, go_on)
+    pages = _Pages(job, store, settings, go_on)
     writers: dict[str, Callable[[], Iterable[bytes]]] = {
         "hocr": lambda: _hocr(job, pages, settings),
         "docx": lambda: _word(job, pages, settings, store),
@@ -41,7 +42,7 @@ def make_export(kind: str, job: Job, store: Store, settings: Settings, go_on: Go
 class _Pages:
     """The merged pages of a job, as often as they are asked for."""
 
-    def __init__(self, job: Job, store: Store, go_on: GoOn) -> None:
+    def __init__(self, job: Job, store: Store, settings: Settings, go_on: GoOn) -> None:
         self._job = job
         self._tasks = store.pages(job.id)
         choices = store.choices(job.id)
@@ -52,7 +53,8 @@ class _Pages:
             lambda page: store.taken_result(job.id, page),
         )
         self._go_on = go_on
-        self.found = survey(job, self._results, self._tasks, choices)
+        skip = skipped_by(job.options, settings.merge_skip)
+        self.found = survey(job, self._results, self._tasks, choices, skip)
 
     def __iter__(self) -> Iterator[MergedPage]:
         for page in merge(self._job, self._results, self._tasks, self.found):
@@ -71,7 +73,7 @@ def _hocr(job: Job, pages: _Pages, settings: Settings) -> Iterator[bytes]:
 
 def _word(job: Job, pages: _Pages, settings: Settings, store: Store) -> Iterator[bytes]:
     title = clean_text(job.document.name)
-    return word_document(title, pages, pages.found.compounds, settings, store.blobs.read)
+    return word_document(title, pages, pages.found, settings, store.blobs.read)
 
 
 def _pdf(job: Job, pages: _Pages, settings: Settings, store: Store) -> Iterator[bytes]:

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Set as AbstractSet
 
 from shared.errors import NotFound, OutsideFailed, PageFailed
 from shared.settings import Settings
 from stages.export.word_flow import WordFlow, images_of
-from stages.merge import MergedPage
+from stages.merge import MergedPage, Survey
 from stages.reader.process import ChildGone, ChildProcess
 from stages.reader.terms import ReaderLimits
 
@@ -20,7 +19,7 @@ _BATCH_BYTES = 256 * 1024  # commands in one frame
 def word_document(
     title: str,
     pages: Iterable[MergedPage],
-    compounds: AbstractSet[str],
+    found: Survey,
     settings: Settings,
     read_image: Callable[[str], bytes],
 ) -> Iterator[bytes]:
@@ -34,7 +33,7 @@ def word_document(
             code="writer_not_started",
         ) from error
     try:
-        for commands in _commands(pages, compounds):
+        for commands in _commands(pages, found):
             for sha256 in dict.fromkeys(images_of(commands)):
                 _send_image(child, sha256, read_image)
             _ask(child, {"op": "run", "seconds": _SECONDS}, commands.encode())
@@ -51,10 +50,11 @@ def word_document(
         child.kill()
 
 
-def _commands(pages: Iterable[MergedPage], compounds: AbstractSet[str]) -> Iterator[str]:
+def _commands(pages: Iterable[MergedPage], found: Survey) -> Iterator[str]:
     """Commands in batches."""
     flow = WordFlow(marks=True)
-    flow.compounds = compounds
+    flow.compounds = found.compounds
+    flow.join_breaks = "lines" not in found.skip
     batch: list[str] = []
     size = 0
     written = (part for page in pages for part in flow.page(page.number, page.blocks, page.note))

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
@@ -67,12 +68,14 @@ def write_artifacts(
     tasks: Sequence[PageTask],
     blobs: Blobs,
     choices: Mapping[int, Choice] = NO_CHOICES,
+    skip: AbstractSet[str] = frozenset(),
 ) -> dict[str, str]:
     """Write all formats; the sha256 of each by its name (md, json, html, txt).
 
-    `results` is called twice and gives a fresh iterator in page order each time.
+    `results` is called twice and gives a fresh iterator in page order each time. `skip` names
+    steps of merging that are left out.
     """
-    found = survey(job, results, tasks, choices)
+    found = survey(job, results, tasks, choices, skip)
     marks = found.page_count > 1
     image_url = _image_namer(blobs)
     flows: dict[str, Flow] = {
@@ -86,6 +89,7 @@ def write_artifacts(
         _write(writers["json"], [_json_head(job, tasks)])
         for flow in flows.values():
             flow.compounds = found.compounds
+            flow.join_breaks = "lines" not in skip
         separator = "\n"
         for page in merge(job, results, tasks, found):
             for name, flow in flows.items():

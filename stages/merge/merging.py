@@ -5,24 +5,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from shared.blocks import Block, BlockType
+from shared.blocks import Block
 from shared.followups import Choice
 from shared.records import Job, PageTask
-from shared.render import sanitize_html
-from shared.render.lines import clean_text, compounds_of, join_lines
+from shared.render.lines import compounds_of
 from stages.merge.captions import attach_captions
 from stages.merge.choosing import Chooser
+from stages.merge.cleaning import LINED, cleaned, join_block
 from stages.merge.continuation import mark_continuation
 from stages.merge.furniture import FurnitureSurvey
 from stages.merge.headings import HeadingSurvey
 from stages.merge.pages import MergedPage, Results, primary_pages
+from stages.merge.references import References
 
 NO_CHOICES: Mapping[int, Choice] = MappingProxyType({})
 _MAX_COMPOUNDS = 50_000  # hyphenated words remembered; a book has a few thousand
-_LINED = frozenset(
-    {BlockType.TEXT, BlockType.REFERENCE, BlockType.FOOTNOTE, BlockType.CAPTION}
-    | {BlockType.TITLE, BlockType.HEADING}
-)
 
 
 @dataclass(slots=True)
@@ -34,18 +31,19 @@ class Survey:
     compounds: set[str] = field(default_factory=set)
     page_count: int = 0
     chooser: Chooser = field(default_factory=lambda: Chooser({}))
+    skip: AbstractSet[str] = frozenset()
 
     def add(self, page: MergedPage) -> None:
         """Learn from one page."""
         self.page_count += 1
         if page.result is None:
             return
-        blocks = [replace(block, content=clean_text(block.content)) for block in page.blocks]
+        blocks = cleaned(page.blocks, self.skip)
         self.furniture.add(page.number, blocks)
         self.headings.add(page.number, blocks, page.result.width, page.result.height)
         if len(self.compounds) < _MAX_COMPOUNDS:
             for block in blocks:
-                if block.type in _LINED:
+                if block.type in LINED:
                     self.compounds |= compounds_of(block.content)
 
 
@@ -54,9 +52,10 @@ def survey(
     results: Results,
     tasks: Sequence[PageTask],
     choices: Mapping[int, Choice] = NO_CHOICES,
+    skip: AbstractSet[str] = frozenset(),
 ) -> Survey:
-    """The first pass."""
-    found = Survey(chooser=Chooser(choices))
+    """The first pass. `skip` names steps that are left out (`shared.merge_steps`)."""
+    found = Survey(chooser=Chooser(choices), skip=skip)
     for page in primary_pages(job, results, tasks, found.chooser):
         found.add(page)
     return found
@@ -72,25 +71,35 @@ def merge(
     width made; none is dropped and all stay on their page.
     """
     found = found or survey(job, results, tasks)
-    previous: MergedPage | None = None
+    steps = _Steps(found)
     for page in primary_pages(job, results, tasks, found.chooser):
-        if page.result is not None:
-            width, height = page.result.width, page.result.height
-            blocks = tuple(_tidy(block, found.compounds) for block in page.blocks)
+        yield replace(page, blocks=steps.apply(page)) if page.result is not None else page
+
+
+class _Steps:
+    """The second pass: `shared.merge_steps.STEPS` in their order, page by page."""
+
+    def __init__(self, found: Survey) -> None:
+        self._found = found
+        self._references = References()
+        self._previous: tuple[int, tuple[Block, ...]] = (0, ())
+
+    def apply(self, page: MergedPage) -> tuple[Block, ...]:
+        found, skip = self._found, self._found.skip
+        result = page.result
+        assert result is not None
+        blocks = cleaned(page.blocks, skip)
+        if "lines" not in skip:
+            blocks = tuple(join_block(block, found.compounds) for block in blocks)
+        if "furniture" not in skip:
             blocks = found.furniture.apply(page.number, blocks)
-            blocks = found.headings.apply(page.number, blocks, width, height)
+        if "headings" not in skip:
+            blocks = found.headings.apply(page.number, blocks, result.width, result.height)
+        if "references" not in skip:
+            blocks = self._references.apply(blocks)
+        if "captions" not in skip:
             blocks = attach_captions(blocks)
-            if previous is not None and previous.number == page.number - 1:
-                blocks = mark_continuation(previous.blocks, blocks)
-            page = replace(page, blocks=blocks)  # noqa: PLW2901 - the same page, merged
-        yield page
-        previous = page
-
-
-def _tidy(block: Block, compounds: AbstractSet[str]) -> Block:
-    content = clean_text(block.content)
-    if block.type is BlockType.TABLE and "<" in content:
-        content = sanitize_html(content)
-    elif block.type in _LINED:
-        content = join_lines(content, compounds)
-    return replace(block, content=content) if content != block.content else block
+        if "continuation" not in skip and self._previous[0] == page.number - 1:
+            blocks = mark_continuation(self._previous[1], blocks)
+        self._previous = page.number, blocks
+        return blocks

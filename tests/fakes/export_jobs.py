@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from shared.blocks import Block
 from shared.media import HEAD_BYTES, sniff_media_type
 from shared.records import Job, NewJob, PageResult, Settled
+from shared.settings import Settings
 from shared.states import PageState
 from stages.followups import merged_files
 from store import Store
@@ -40,4 +41,4 @@ def finished_job(
         )
         store.settle([Settled(job.id, page, engine, PageState.DONE, result=result)])
     job = store.job(job.id)
-    return store.finish_job(job.id, merged_files(job, store))
+    return store.finish_job(job.id, merged_files(job, store, Settings()))
