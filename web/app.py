@@ -11,7 +11,7 @@ from web.faults import install_errors
 from web.front import App
 from web.guards import Guards, install_guards
 from web.lifecycle import install_lifecycle
-from web.ui import history, home, job_view, login, preferences, system
+from web.ui import compare_view, history, home, job_view, login, preferences, system
 from web.ui.templating import install_templates
 
 _STATIC = Path(__file__).parent / "static"
@@ -27,6 +27,7 @@ _BLUEPRINTS = (
     description.bp,
     home.bp,
     job_view.bp,
+    compare_view.bp,
     history.bp,
     system.bp,
     login.bp,

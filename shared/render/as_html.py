@@ -1,7 +1,8 @@
 """Blocks as HTML: the only place that makes HTML from blocks. All content is hostile.
 
 Each block's element has `id="p<page>-b<order>"`, `data-page`, `data-order` and `data-type`.
-Formulas stay LaTeX in elements of class `math`, `inline` or `display`.
+Formulas are MathML, or LaTeX that could not be read, in elements of class `math` and `inline` or
+`display`.
 """
 
 import html
@@ -19,6 +20,7 @@ from shared.render.as_markdown import (
 from shared.render.flow import Flow, Unit
 from shared.render.inline import inline_html
 from shared.render.lists import list_html
+from shared.render.mathml import latex_to_mathml, with_mathml
 from shared.render.tables import Row, Table, cut_note, row_html
 
 
@@ -53,7 +55,7 @@ class HtmlFlow(Flow):
 
     def _span(self, unit: Unit, block: Block) -> str:
         mark = _page_mark(unit.mark) + " " if unit.mark is not None else ""
-        text = inline_html(block.content)
+        text = _inline(block.content)
         opening = "" if unit.resumed else f'<p class="{block.type.value}" dir="auto">'
         closing = unit.glue if unit.stays_open else "</p>\n"
         return f"{opening}{mark}<span{_attributes(unit.page, block)}>{text}</span>{closing}"
@@ -67,8 +69,8 @@ class HtmlFlow(Flow):
         rows = list(table.rows)
         if unit.resumed and rows:
             mark = _page_mark(unit.mark) if unit.mark is not None else ""
-            parts.append(row_html(_marked(rows.pop(0), mark), attributes))
-        parts += [row_html(row) for row in rows]
+            parts.append(with_mathml(row_html(_marked(rows.pop(0), mark), attributes)))
+        parts += [with_mathml(row_html(row)) for row in rows]
         if unit.stays_open:
             return "\n".join(parts) + "\n"
         parts.append("</table></div>")
@@ -82,12 +84,13 @@ class HtmlFlow(Flow):
         content = block.content
         if block.type in {BlockType.TITLE, BlockType.HEADING}:
             tag = f"h{heading_level(block)}"
-            return f"<{tag}{attributes}>{inline_html(content)}</{tag}>" if content.strip() else ""
+            return f"<{tag}{attributes}>{_inline(content)}</{tag}>" if content.strip() else ""
         if block.type is BlockType.LIST:
-            return list_html(content, attributes)
+            return with_mathml(list_html(content, attributes))
         if block.type is BlockType.EQUATION:
-            latex = html.escape(bare_latex(content))
-            return f'<div class="math display"{attributes}>{latex}</div>'
+            latex = bare_latex(content)
+            shown = latex_to_mathml(latex, display=True) or html.escape(latex)
+            return f'<div class="math display"{attributes}>{shown}</div>'
         if block.type is BlockType.CODE:
             language, code = bare_code(content)
             name = f' class="language-{html.escape(language)}"' if language else ""
@@ -99,9 +102,13 @@ class HtmlFlow(Flow):
     def _image(self, block: Block) -> str:
         alternative = html.escape(" ".join(block.content.split())[:2000])
         if not is_image(block.image):
-            return f"<p>{inline_html(block.content)}</p>" if block.content.strip() else ""
+            return f"<p>{_inline(block.content)}</p>" if block.content.strip() else ""
         source = html.escape(self._image_url(block.image or ""))
         return f'<img src="{source}" alt="{alternative}" loading="lazy">'
+
+
+def _inline(text: str) -> str:
+    return with_mathml(inline_html(text))
 
 
 def _attributes(page: int, block: Block) -> str:
@@ -117,8 +124,8 @@ def _prose(attributes: str, block: Block) -> str:
         return ""
     name = f' class="{block.type.value}"'
     if len(paragraphs) == 1:
-        return f"<p{name}{attributes}>{inline_html(paragraphs[0])}</p>"
-    inner = "".join(f"<p>{inline_html(part)}</p>" for part in paragraphs)
+        return f"<p{name}{attributes}>{_inline(paragraphs[0])}</p>"
+    inner = "".join(f"<p>{_inline(part)}</p>" for part in paragraphs)
     return f"<div{name}{attributes}>{inner}</div>"
 
 
@@ -131,8 +138,7 @@ def _figure(unit: Unit, block: Block, body: str) -> str:
 def _captions(page: int, captions: tuple[Block, ...]) -> str:
     """All captions of one side in one `<figcaption>`, each in an element of its own."""
     spans = [
-        f"<div{_attributes(page, caption)}>{inline_html(caption.content)}</div>"
-        for caption in captions
+        f"<div{_attributes(page, caption)}>{_inline(caption.content)}</div>" for caption in captions
     ]
     return f"<figcaption>{''.join(spans)}</figcaption>" if spans else ""
 

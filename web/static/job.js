@@ -98,6 +98,24 @@ article.addEventListener("click", ({ target }) => {
   if (menu && !target.closest("summary")) menu.open = false;
 });
 
+// Some formats are made when they are first asked for: a link alone would save "being made".
+article.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-made]");
+  if (!link) return;
+  event.preventDefault();
+  attempt(async () => {
+    tell(word("The file is being made…"));
+    let response;
+    do {
+      response = await fetch(`${link.getAttribute("href")}&wait=40`);
+      await response.body?.cancel();
+    } while (response.status === 202);
+    if (!response.ok) throw new Error((await ask("GET", link.getAttribute("href")).catch((error) => error)).message);
+    link.removeAttribute("data-made");
+    link.click();
+  });
+});
+
 deletion.addEventListener("close", () => {
   if (deletion.returnValue !== "yes") return;
   deletion.returnValue = "";

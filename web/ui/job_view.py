@@ -14,7 +14,15 @@ from web.ui.templating import page
 bp = Blueprint("job_view", url_prefix="/jobs/<job_id:str>")
 _HTML = (Answer("A page.", media_type="text/html"),)
 _OTHER_RUNS = 20
-_FORMAT_WORDS = {"md": "Markdown", "txt": "Text", "html": "HTML", "json": "JSON"}
+_FORMAT_WORDS = {
+    "md": "Markdown",
+    "docx": "Word document",
+    "pdf": "Searchable PDF",
+    "html": "HTML",
+    "txt": "Text",
+    "json": "JSON",
+    "hocr": "hOCR",
+}
 
 
 @bp.get("/")
@@ -75,9 +83,10 @@ async def reading(request: Req, job_id: str, number: str) -> HTTPResponse:
 
 
 def _formats(job: Job) -> list[tuple[str, str]]:
-    """(extension, word) of what can be downloaded."""
-    found = [(name, word) for name, word in _FORMAT_WORDS.items() if name in job.artifacts]
-    return [*found, ("zip", "Everything as ZIP")] if found else []
+    """(extension, word) of what can be downloaded; some are made when they are asked for."""
+    if not job.artifacts:
+        return []
+    return [*_FORMAT_WORDS.items(), ("zip", "Everything as ZIP")]
 
 
 def _first_engine(tasks: list[PageTask], number: int) -> str:

@@ -36,7 +36,7 @@ OTHERS = {
     *(state.value for state in PageState),
     *STATUSES,
     *_NOTHING_YET.values(),
-    *(set(_FORMAT_WORDS.values()) - {"Markdown", "HTML", "JSON"}),  # names of formats
+    *(set(_FORMAT_WORDS.values()) - {"Markdown", "HTML", "JSON", "hOCR"}),  # names of formats
     "from the text layer",
     "by OCR",
     "by a model",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.blocks import Block, BlockType
-from shared.render import to_html
+from shared.render import mathml, to_html
 
 SHA = "ab" * 32
 VOID = {"br", "img"}
@@ -35,6 +35,7 @@ TAGS = {
         ]
     ),
     *(["sup", "sub", "b", "i", "em", "strong", "br", "s", "a", "img"]),
+    *mathml.ELEMENTS,
 }
 ATTRIBUTES = {
     *(
@@ -67,7 +68,11 @@ class Checker(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         assert tag in TAGS, tag
-        assert {name for name, _ in attrs} <= ATTRIBUTES, attrs
+        if tag in mathml.ELEMENTS:
+            own = {"display", "alttext"}
+            assert all(name in own or mathml._ATTRIBUTE.fullmatch(name) for name, _ in attrs), attrs
+        else:
+            assert {name for name, _ in attrs} <= ATTRIBUTES, attrs
         if tag not in VOID:
             self.open.append(tag)
 
@@ -143,8 +148,12 @@ def test_a_figure_holds_its_image_and_caption():
 
 
 def test_formulas_keep_their_text():
-    assert '<span class="math inline">a&lt;b</span>' in to_html([block("text", "so $a<b$ is")])
-    assert ">x &lt; 1</div>" in to_html([block("equation", "$$x < 1$$")])
+    shown = to_html([block("text", "so $a<b$ is")])
+    assert '<span class="math inline"><math display="inline" alttext="a&lt;b">' in shown
+    assert "<mi>a</mi><mo>&lt;</mo><mi>b</mi>" in shown
+    shown = to_html([block("equation", "$$x < 1$$")])
+    assert '<math display="block" alttext="x &lt; 1">' in shown
+    assert ">\\frac</div>" in to_html([block("equation", "\\frac")])
     assert "costs $5 and $6" in to_html([block("text", "costs $5 and $6")])
 
 

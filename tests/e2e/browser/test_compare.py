@@ -1,0 +1,79 @@
+"""Two readings of one document beside each other."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser.steps import make_pdf, upload, wait_until_done
+from tests.e2e.conftest import ROOT, System
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def two_engines(system: System):
+    """The CPU engine and one that says the text layer in another way."""
+    system.stop()
+    system.environment |= {
+        "QUIRE_ENGINES": "pymupdf,text",
+        "QUIRE_ENGINE_CLASSES": "text=tests.fakes.engines:TextEngine",
+        "PYTHONPATH": str(ROOT),
+    }
+    system.start()
+    return system
+
+
+def test_several_engines_are_compared_and_a_page_is_taken(
+    page: Page, two_engines: System, tmp_path: Path
+):
+    document = make_pdf(tmp_path / "compared.pdf", 3, "Hy-phens")
+    page.goto(two_engines.url)
+    page.locator("#several").click()
+    page.locator("[data-engine=pymupdf] input").check()
+    page.locator("[data-engine=text] input").check()
+    expect(page.locator("[name=engine][value=auto]")).not_to_be_checked()
+    page.locator("#file").set_input_files(document)
+    page.wait_for_url("**/jobs/*")
+    wait_until_done(page)
+    expect(page.locator(".strip")).to_have_count(2)
+    page.locator(".chip[data-reader-of=text]").click()
+    expect(page.locator(".sheet[data-engine=text]")).to_be_attached()
+
+    job = page.url.rpartition("/")[2].partition("?")[0]
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator(".ranked")).to_have_count(3)
+    expect(page.locator(".side")).to_have_count(2)
+    expect(page.locator("[data-side=right] .words")).to_contain_text("stands on page")
+    assert [
+        v["id"] for v in Axe().run(page).response["violations"] if v["impact"] == "serious"
+    ] == []
+    page.keyboard.press("j")
+    expect(page.locator(".ranked").nth(1)).to_have_attribute("aria-current", "true")
+    page.locator("[data-take=right]").click()
+    expect(page.locator("[data-take=right]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".notice")).to_contain_text("now shows")
+    number = int(page.url.partition("page=")[2].partition("&")[0])
+    with httpx.Client(base_url=two_engines.url, trust_env=False) as client:
+        sides = client.get(f"/api/v1/jobs/{job}/compare/{number}").json()
+    assert sides["left"]["engine"] == "text"
+    assert sides["left"]["taken"]
+
+
+def test_two_runs_are_compared_with_their_differences_marked(
+    page: Page, two_engines: System, tmp_path: Path
+):
+    first = upload(page, two_engines, make_pdf(tmp_path / "twice.pdf", 1, "Same words"))
+    wait_until_done(page)
+    page.keyboard.press("r")
+    page.locator("#again-form [name=engine][value=text]").check()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url(lambda url: "/jobs/" in url and first not in url)
+    wait_until_done(page)
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator(".ranked")).to_have_count(1)
+    expect(page.locator("[data-side=left] .words")).to_contain_text("Same words")
+    expect(page.locator(".words del, .words ins")).to_have_count(0)
+    expect(page.locator(".share")).to_have_text("100%")
