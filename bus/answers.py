@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from bus.peers import Peer
+from bus.queues import Item
 from bus.state import BusState
-from shared.messages import Committed, Result, Revoke
+from bus.tries import told_of
+from shared.messages import Committed, Result, Revoke, parse_page_key
 
 ANSWER_GRACE_SECONDS = 2.0  # a lost worker's passed-on answers may still be committed
 
@@ -54,17 +56,20 @@ class Answers:
             counts: dict[str, Any] = {"attempts": max(1, item.attempts), "crashes": item.crashes}
             if item.reason and message.outcome == "done":
                 counts["retried_because"] = item.reason
-            message = replace(message, header={**message.header, **counts})
+            message = replace(message, header={**message.header, **counts, **told_of(item)})
         self._state.send(collector, message, payload, digest)
 
     def committed(self, message: Committed, now: float) -> list[Peer]:
         """These are safe. The peers that have fewer answers open now."""
         told: dict[bytes, list[str]] = {}
+        again = set(message.again)
         for key in message.keys:
             for peer_id in self._awaiting.pop(key, ()):
                 told.setdefault(peer_id, []).append(key)
             item = self._state.items.get(key)
-            if item is not None:
+            if key in again:
+                self._goes_on(key, item)
+            elif item is not None:
                 if item.state == "leased" and item.peer is not None:
                     self._state.send(item.peer, Revoke((key,)))  # another answer was first
                 self._state.forget(item, now)
@@ -77,6 +82,16 @@ class Answers:
             self._state.send(peer_id, Committed(tuple(keys)))
             relieved.append(peer)
         return relieved
+
+    def _goes_on(self, key: str, item: Item | None) -> None:
+        """Its answer was refused. Where the next attempt is under way already, it was old news."""
+        job, page, asked = parse_page_key(key)
+        if item is None:
+            self._state.book.reread(job, (page, asked))
+        elif item.state in {"answered", "verdict"}:
+            item.tries.clear()  # they are kept with the refused answer
+            self._state.counters["refused_answers"] += 1
+            self._state.reread(item, (page, asked))
 
     def lost(self, peer: Peer, now: float) -> None:
         """The peer is gone: what it answered may still be committed for a while."""

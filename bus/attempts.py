@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bus.queues import Item
 from bus.state import BusState
+from bus.tries import mend_reason, note_try, told_of
 from shared.messages import Exited, Result
 
 VERDICT_RESEND_SECONDS = 1.0  # collect commits within milliseconds; a second means it was lost
@@ -46,7 +47,10 @@ class Attempts:
         """`refused` is charged to the page, `outside` never is."""
         item.reason = str(message.header.get("reason", ""))
         item.reason_type = str(message.header.get("reason_type", ""))
-        if message.outcome == "refused":
+        refused = message.outcome == "refused"
+        worker = str(message.header.get("worker", ""))
+        note_try(self._state, item, "failed" if refused else "outside", worker)
+        if refused:
             item.refusals += 1
             self._state.counters["refused"] += 1
             if item.refusals >= self._state.settings.page_attempts:
@@ -123,6 +127,7 @@ class Attempts:
             item = self._state.items.get(key)
             if item is not None and item.charged_to == place:
                 item.reason = _sentence(how_it_ended(message), item)
+                mend_reason(item)
                 item.header["exit_code"] = message.exit_code
                 item.header["signal"] = message.signal
                 if item.state == "verdict":
@@ -130,6 +135,7 @@ class Attempts:
 
     def _blame(self, item: Item, place: Place, why: str, *, known: bool) -> None:
         item.reason_type, item.reason = "crashed", _sentence(why, item)
+        note_try(self._state, item, "crashed")
         if not known:
             self._charged.setdefault(place, []).append(item.key)
             if len(self._charged) > MAX_EXITS:
@@ -164,6 +170,9 @@ class Attempts:
             "attempts": max(item.attempts, item.refusals + item.crashes),
             "crashes": item.crashes,
             "quarantined": bool(item.header.get("quarantined")),
+            "route": dict(item.header.get("route", {})),
+            "options": dict(item.header.get("options", {})),
+            **told_of(item),
         }
         for name in ("exit_code", "signal"):
             if item.header.get(name, -1) != -1:

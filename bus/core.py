@@ -18,6 +18,7 @@ from bus.commands import Broadcast, Command, Send
 from bus.dispatch import Dispatcher
 from bus.endings import Endings
 from bus.feeding import Feeder
+from bus.outages import Outages
 from bus.peers import Peer, to_status
 from bus.roster import Roster
 from bus.state import BusState
@@ -61,6 +62,7 @@ class Core:
         self.answers = Answers(self.state)
         self.roster = Roster(self.state, self.dispatcher, self.answers)
         self.endings = Endings(self.state, self.dispatcher, self.attempts, self.answers)
+        self.outages = Outages(self.state)
         self.peers, self.items, self.book = self.state.peers, self.state.items, self.state.book
         self.counters = self.state.counters
         self._pulse_at = 0.0
@@ -125,6 +127,7 @@ class Core:
         if now >= self._pulse_at:
             self._pulse_at = now + self.state.settings.heartbeat_seconds
             self.endings.pulse(now)
+            self.outages.look(now)
             self.book.stale(now)
             self.feeder.unpark()
         return self._flush(now)

@@ -4,6 +4,7 @@ what comes of it.
 
 from typing import Any
 
+from bus.jobs import BrokerJob
 from bus.queues import Item
 from bus.state import BusState
 from shared.messages import PageReady, SplitDone, parse_page_key, split_key
@@ -48,7 +49,8 @@ class Feeder:
             item.header = {
                 "cursor": list(job.cursor) if job else [0, ""],
                 "limit": min(state.settings.split_chunk_pages, window),
-                "engines": sorted(engines),
+                "engines": sorted(engines | state.restarting),
+                **(self._take_rereads(job, item) if job else {}),
             }
             return True
         if not state.items.parked:
@@ -56,6 +58,16 @@ class Feeder:
         item.state = "parked"
         state.items.parked[item.key] = item
         return False
+
+    def _take_rereads(self, job: BrokerJob, item: Item) -> dict[str, Any]:
+        """Pages to read out of turn; those of a split process that was lost come first."""
+        lost = {(page, asked): left for page, asked, left in item.header.get("again", ())}
+        job.reread = {**lost, **job.reread}
+        chosen = list(job.reread)[: self._state.settings.split_chunk_pages]
+        if not chosen:
+            return {}
+        pages = [[*page, job.reread.pop(page)] for page in chosen]
+        return {"again": pages, "finished": job.finished}
 
     def unpark(self) -> None:
         """Let all parked tasks ask again."""
@@ -83,11 +95,14 @@ class Feeder:
             lane=job.lane,
             header=dict(message.header),
             crashes=int(message.header.get("crashes", 0)),
+            attempts=int(message.header.get("attempts", 0)),
         )
         trials = job.trials.pop(item.key, None)
         if trials is not None:
-            item.attempts, item.refusals = trials.attempts, trials.refusals
+            item.attempts = max(item.attempts, trials.attempts)
+            item.refusals = trials.refusals
             item.crashes, item.alone = max(item.crashes, trials.crashes), trials.alone
+            item.tries = list(trials.tries)
         job.services.add(item.service)
         state.items.add(item)
         state.items.set_payload(item, payload, digest)

@@ -3,11 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.states import Lane
 
 RESCAN_SECONDS = 3.0  # a split job without pages here should be closed long before
 START: tuple[int, str] = (0, "")
+
+PageKey = tuple[int, str]  # page number, engine asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Trials:
     refusals: int
     crashes: int
     alone: bool = False
+    tries: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(slots=True)
@@ -25,7 +29,8 @@ class BrokerJob:
     """One open job. `cursor` is the last page that split has sent.
 
     `again` asks for a new scan once the chunk under way is out; `services` are those that its
-    pages have gone to.
+    pages have gone to. `reread` are pages that split reads once more out of turn, each with the
+    engine that it has left, or "".
     """
 
     id: str
@@ -37,6 +42,7 @@ class BrokerJob:
     idle_since: float = 0.0
     services: set[str] = field(default_factory=set)
     trials: dict[str, Trials] = field(default_factory=dict)
+    reread: dict[PageKey, str] = field(default_factory=dict)
 
     def restart(self) -> None:
         """Let split look again from the first page: it sends only what is not settled."""
@@ -91,6 +97,13 @@ class JobBook:
             known.restart()
             self._hungry[job] = None
 
+    def reread(self, job: str, page: PageKey, left: str = "") -> None:
+        """A page here goes on to another attempt: split reads it again, out of turn."""
+        known = self._jobs.get(job)
+        if known is not None:
+            known.reread[page] = left
+            self._hungry[job] = None
+
     def split_done(self, job: str, cursor: tuple[int, str], now: float, *, finished: bool) -> None:
         """A chunk is out."""
         known = self._jobs.get(job)
@@ -115,7 +128,8 @@ class JobBook:
         """
         while self._hungry:
             job = self._jobs[self._hungry.popitem(last=False)[0]]
-            if job.splitting or job.finished or self._pages_here(job.id) > window_pages // 2:
+            full = job.finished or self._pages_here(job.id) > window_pages // 2
+            if job.splitting or (full and not job.reread):
                 continue
             job.splitting = True
             yield job
@@ -131,7 +145,7 @@ class JobBook:
                 self.rescan(job.id)
 
     def _settle(self, job: BrokerJob, now: float) -> None:
-        if not job.finished:
+        if not job.finished or job.reread:
             self._hungry[job.id] = None
         elif not self._pages_here(job.id):
             job.idle_since = now

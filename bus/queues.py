@@ -21,7 +21,8 @@ class Item:
     memory), waiting (for its back-off until `ready_at`), leased, answered (result passed on, not
     yet committed), verdict (the broker's own final answer, not yet committed). `charged_to` is the
     (host, pid) of the process whose end was charged last; `alone` is set for a page that must not
-    run beside others again; `silences` counts processes that went silent over it.
+    run beside others again; `silences` counts processes that went silent over it. `tries` are told
+    with its answer (see `bus.tries`).
     """
 
     key: str
@@ -46,6 +47,7 @@ class Item:
     group: "OrderedDict[str, Item] | None" = None
     reason: str = ""
     reason_type: str = ""
+    tries: list[dict[str, Any]] = field(default_factory=list)
     size: int = field(default=MIN_ITEM_BYTES)
     has_payload: bool = True
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from bus.commands import Broadcast, Command, Send
-from bus.jobs import JobBook, Trials
+from bus.jobs import JobBook, PageKey, Trials
 from bus.ledger import Ledger
 from bus.peers import Peer
 from bus.places import Places
@@ -27,6 +27,7 @@ class BusState:
         self.places = Places()
         self.counters: Counter[str] = Counter()
         self.collector: bytes | None = None
+        self.restarting: set[str] = set()  # engines that were ready a moment ago
         self._out: list[Command] = []
         self._sequence = 0
 
@@ -70,13 +71,22 @@ class BusState:
             self.items.push(item, front=front)
             self.counters["requeued"] += 1
             return
+        self._keep_trials(item, item.refusals)
         self.items.remove(item)
+        self.book.rescan(item.job)
+
+    def reread(self, item: Item, page: PageKey, left: str = "") -> None:
+        """The page goes on to another attempt, perhaps elsewhere: split reads it again at once."""
+        self._keep_trials(item, refusals=0)
+        self.items.remove(item)
+        self.book.reread(item.job, page, left)
+
+    def _keep_trials(self, item: Item, refusals: int) -> None:
         job = self.book.get(item.job)
         if job is not None:
             job.trials[item.key] = Trials(
-                item.attempts, item.refusals, item.crashes, alone=item.alone
+                item.attempts, refusals, item.crashes, alone=item.alone, tries=tuple(item.tries)
             )
-            self.book.rescan(item.job)
 
     def forget(self, item: Item, now: float) -> None:
         """The item is settled."""

@@ -4,7 +4,8 @@ On the wire a message is one frame with version, kind and payload hash, one fram
 as a msgpack array in the order below, then payload frames (see `bus.codec`). Fields are only ever
 added at the end, with a default.
 
-A key names a unit of work: `job:page:engine` for a page, `split:job` for a split task.
+A key names a unit of work: `job:page:asked` for a page (`asked` is the engine that was asked for,
+or auto), `split:job` for a split task.
 """
 
 from collections.abc import Mapping
@@ -112,8 +113,9 @@ class Result:
 
     `outcome` is done, refused (of the page), outside (not of the page) or failed (final: no more
     attempts). Payload of `done`: `shared.page_codec`. `header` has reason, reason_type,
-    milliseconds, attempts, crashes, worker, options. The broker itself says failed of a page, or
-    of a split task, that it gives up.
+    milliseconds, attempts, crashes, worker, options, route (`shared.routing.Route`), finding (what
+    the quality gate says), tries (earlier ones that the broker knows of). The broker itself says
+    failed of a page, or of a split task, that it gives up.
     """
 
     KIND: ClassVar[int] = 9
@@ -127,10 +129,14 @@ class Result:
 class Committed:
     """Collect to broker to worker: these are safe, forget them. The broker says it too for
     answers that need no commit (it will try the page again).
+
+    `again` are those among `keys` whose answer was refused: split reads the page once more, for
+    another attempt.
     """
 
     KIND: ClassVar[int] = 10
     keys: tuple[str, ...]
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """A page's answer as frames for the bus: one JSON frame, the raw output, then the images."""
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from shared.blocks import Block, PageOutput
 from shared.errors import ProtocolError
+
+_SIZE = struct.Struct("!I")
 
 _PLAIN = tuple(
     item.name for item in fields(PageOutput) if item.name not in {"blocks", "raw", "images"}
@@ -38,3 +41,23 @@ def from_frames(frames: Sequence[bytes]) -> PageOutput:
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ProtocolError(f"A page's answer cannot be read: {error}") from error
+
+
+def pack(frames: Sequence[bytes]) -> bytes:
+    """Frames as one piece of bytes, for a column: each behind its length."""
+    return b"".join(part for frame in frames for part in (_SIZE.pack(len(frame)), bytes(frame)))
+
+
+def unpack(data: bytes) -> list[bytes]:
+    """Read what `pack` wrote. ProtocolError when it is not that."""
+    frames, at = [], 0
+    while at < len(data):
+        start = at + _SIZE.size
+        if start > len(data):
+            raise ProtocolError("A kept answer ends in the middle of a length.")
+        end = start + _SIZE.unpack_from(data, at)[0]
+        if end > len(data):
+            raise ProtocolError("A kept answer ends in the middle of a frame.")
+        frames.append(data[start:end])
+        at = end
+    return frames

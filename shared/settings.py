@@ -93,7 +93,7 @@ class Settings:
     gate_repeats: int = _setting(6, "A loop: its unit comes so often in a row.")
     gate_tail_characters: int = _setting(300, "A loop: the text ends with so long a periodic run.")
     gate_blank_ink: float = _setting(1e-6, "A page with less ink is blank: text on it is refused.")
-    gate_page_ink: float = _setting(5e-4, "A page with more ink has something: no text is refused.")
+    gate_page_ink: float = _setting(3e-4, "A page with more ink has something: no text is refused.")
 
     engine_classes: tuple[str, ...] = _setting(
         (), "Further engines: name=module:Class, separated by commas."

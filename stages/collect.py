@@ -14,14 +14,12 @@ from functools import partial
 import zmq
 
 from bus.worker import Delivery, Worker
-from shared.blocks import PageOutput
-from shared.errors import NotFound, OutsideFailed, ProtocolError, QuireError
-from shared.messages import Closed, Committed, Result, Submit, parse_page_key, split_job
-from shared.page_codec import from_frames
-from shared.records import Failure, PageResult, Settled
-from shared.render import image_extension, page_markdown, page_text
+from shared.errors import NotFound, OutsideFailed, QuireError
+from shared.messages import Closed, Committed, Result, Submit, split_job
+from shared.records import Failure, Retry, Settled
 from shared.settings import Settings
 from shared.states import JobState, PageState
+from stages.answers import Answers
 from stages.followups import Followups, compare_jobs, merged_files
 from stages.work import LEAVE_SECONDS, PASSING, Blockade, drain_on_signals, publish_job
 from store import Store
@@ -41,7 +39,7 @@ class Collector:
     def __init__(self, settings: Settings, store: Store, worker: Worker) -> None:
         self._store = store
         self._worker = worker
-        self._settings = settings
+        self._answers = Answers(settings, store)
         self._blockade = Blockade(worker)
         self._finisher = Finisher(settings, store, worker, self._blockade)
         self._followups = Followups(settings, store, worker)
@@ -72,7 +70,7 @@ class Collector:
         return True
 
     def _commit(self, deliveries: list[Delivery]) -> None:
-        settled: dict[str, Settled] = {}
+        batch: dict[str, Settled | Retry] = {}
         for delivery in deliveries:
             message = delivery.message
             if not isinstance(message, Result):
@@ -80,18 +78,19 @@ class Collector:
             job_id = split_job(message.key)
             if job_id:
                 self._give_up(job_id, message)
-            elif message.key not in settled:
+            elif not is_done(batch.get(message.key)):  # a good answer wins over a refused one
                 try:
-                    settled[message.key] = self._settled(message, delivery.payload)
+                    batch[message.key] = self._answers.consequence(message, delivery.payload)
                 except OutsideFailed:
-                    self._let_go(settled.values())  # all of them are made again
+                    self._let_go(batch.values())  # all of them are made again
                     raise
-        changes = self._store.settle(list(settled.values()))
+        changes = self._store.settle(list(batch.values()))
         self._worker.progress()
-        if settled:
-            self._worker.send(Committed(tuple(settled)))
+        if batch:
+            again = tuple(key for key, item in batch.items() if isinstance(item, Retry))
+            self._worker.send(Committed(tuple(batch), again))
         for change in changes:
-            publish_job(self._worker, change.job, change.settled)
+            publish_job(self._worker, change.job, [*change.settled, *change.retried])
             if change.complete:
                 self._finisher.add(change.job.id)
 
@@ -108,69 +107,11 @@ class Collector:
         self._worker.send(Committed((message.key,)))
         self._worker.send(Closed((job_id,)))
 
-    def _let_go(self, settled: Iterable[Settled]) -> None:
-        for item in settled:
-            for sha256 in item.result.images if item.result else ():
+    def _let_go(self, batch: Iterable[Settled | Retry]) -> None:
+        for item in batch:
+            result = item.result if isinstance(item, Settled) else None
+            for sha256 in result.images if result else ():
                 self._store.blobs.release(sha256)
-
-    def _settled(self, message: Result, payload: tuple[memoryview, ...]) -> Settled:
-        job, page, engine = parse_page_key(message.key)
-        header = message.header
-        result, reason = None, str(header.get("reason", ""))
-        reason_type = str(header.get("reason_type", ""))
-        if message.outcome == "done":
-            try:
-                output = from_frames([bytes(frame) for frame in payload])
-                result = self._page_result(message, output)
-                reason = str(header.get("retried_because", ""))
-            except ProtocolError as error:
-                reason, reason_type = str(error), "unreadable_answer"
-        milliseconds = header.get("milliseconds")
-        return Settled(
-            job=job,
-            page=page,
-            asked=engine,
-            state=PageState.DONE if result is not None else PageState.FAILED,
-            attempts=int(header.get("attempts", 1)),
-            crashes=int(header.get("crashes", 0)),
-            reason=reason,
-            reason_type=reason_type,
-            quarantined=bool(header.get("quarantined", False)),
-            milliseconds=float(milliseconds) if milliseconds is not None else None,
-            worker=str(header.get("worker", "")),
-            result=result,
-        )
-
-    def _page_result(self, message: Result, output: PageOutput) -> PageResult:
-        job, page, engine = parse_page_key(message.key)
-        if output.images:  # on disk before the row that names them
-            self._store.blobs.put_many(list(output.images.values()))
-
-        def image_url(sha256: str) -> str:
-            extension = image_extension(output.images.get(sha256, b"")[:16])
-            return f"images/{sha256}.{extension}"
-
-        return PageResult(
-            job=job,
-            page=page,
-            engine=engine,
-            blocks=output.blocks,
-            markdown=page_markdown(output.blocks, image_url=image_url),
-            text=page_text(output.blocks),
-            raw=output.raw,
-            raw_media_type=output.raw_media_type,
-            width=output.width,
-            height=output.height,
-            source=output.source,
-            turned_degrees=output.turned_degrees,
-            skew_degrees=output.skew_degrees,
-            images=tuple(output.images),
-            timings=output.timings,
-            warnings=output.warnings,
-            model=output.model,
-            options=dict(message.header.get("options", {})),
-            reused_from=message.header.get("reused_from"),
-        )
 
     def _publish_open_jobs(self) -> None:
         """A new broker knows nothing; a lost doorbell is rung again."""
@@ -183,6 +124,11 @@ class Collector:
         jobs = [(job.id, job.lane.value) for job in self._store.open_jobs()]
         for start in range(0, len(jobs), SUBMIT_BATCH):
             self._worker.send(Submit(tuple(jobs[start : start + SUBMIT_BATCH])))
+
+
+def is_done(item: Settled | Retry | None) -> bool:
+    """Whether a page has its result."""
+    return isinstance(item, Settled) and item.state is PageState.DONE
 
 
 class Finisher:

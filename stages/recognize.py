@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,8 +15,10 @@ from shared.blocks import PageOutput
 from shared.errors import OutsideFailed, PageFailed
 from shared.ocr_backend import Answer, OCRBackend, PageBatch, PageFeed
 from shared.page_codec import to_frames
+from shared.routing import Route
 from shared.settings import MIB, Settings
 from stages.engine_health import HealthWatch
+from stages.gate import Thresholds, judge
 from stages.task_feed import Begun, TaskFeed
 from stages.work import LEAVE_SECONDS, drain_on_signals
 
@@ -35,6 +38,7 @@ class Host:
         self._engine = engine
         self._worker = worker
         self._pages = 0
+        self._limits = Thresholds.of(settings)
 
     def run(self) -> None:
         """Until the worker drains or the process is due to be replaced."""
@@ -98,8 +102,10 @@ class Host:
             "worker": self._worker.name,
             "milliseconds": round(_milliseconds(begun, answer), 1),
             "options": dict(task.header.get("options", {})),
+            "route": dict(task.header.get("route", {})),
         }
         if isinstance(answer, PageOutput):
+            header |= self._judged(answer, header["route"])
             self._worker.finish(task.key, task.lease, "done", header, to_frames(answer))
         else:
             header["reason"], header["reason_type"] = str(answer), answer.code
@@ -109,6 +115,12 @@ class Host:
         if self._is_worn() and not self._worker.draining:
             log.info("this process has done %d pages and starts anew", self._pages)
             self._worker.drain()
+
+    def _judged(self, answer: PageOutput, route: Mapping[str, Any]) -> dict[str, str]:
+        """What the quality gate finds; here, since engines are many and the collector is one."""
+        ink = Route.from_json(route, self._engine.name).ink
+        found = judge(answer, ink, self._limits)
+        return {"finding": found.kind, "reason": found.sentence} if found else {}
 
     def _is_worn(self) -> bool:
         """Engines grow with the pages they read; a fresh process between pages costs nothing."""

@@ -32,7 +32,7 @@ class Thresholds:
     repeats: int = 6
     tail_characters: int = 300
     blank_ink: float = 1e-6
-    page_ink: float = 5e-4
+    page_ink: float = 3e-4
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

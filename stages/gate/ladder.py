@@ -27,6 +27,7 @@ _HELPS = {
     "blank": (),
     "failed": (),
 }
+OCR = "ocr"  # of PageOutput.source: letters read from pixels, none invented
 TEXT_LAYER_OPTIONS = {"ocr": "never"}
 
 
@@ -82,3 +83,32 @@ def _read_text_layer(tried: Sequence[Attempt], route: Route) -> bool:
 
 def _frozen(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, repr(value)) for name, value in options.items()))
+
+
+def may_be_taken(finding: str, source: str) -> bool:
+    """Whether a refused answer is kept whole, because `last_resort` may come back to it."""
+    return finding in {"cut", "empty", "blank"} or (finding == "loop" and source == OCR)
+
+
+def last_resort(attempts: Sequence[Attempt]) -> tuple[Attempt, str] | None:
+    """The least bad of the refused answers and the warning that goes with it; None: no answer.
+
+    What was cut is true as far as it goes. What an engine that reads letter by letter repeats
+    stands on the page. Nothing is an honest answer for a page without words. What a model repeats
+    or says of a blank page is invented, and never taken.
+    """
+    refused = [a for a in attempts if a.outcome == "refused" and a.answer is not None]
+    blank = [a for a in refused if a.finding == "blank"]
+    if blank:
+        return blank[-1], f"The page is blank; the text that {blank[-1].engine} gave is left out."
+    cut = [a for a in refused if a.finding == "cut"]
+    if cut:
+        longest = max(cut, key=lambda a: len(a.text or ""))
+        return longest, f"The text is not whole: {longest.engine} was cut at its limit."
+    repeated = [a for a in refused if a.finding == "loop"]
+    if repeated:
+        return repeated[-1], f"The text repeats itself: {repeated[-1].reason}"
+    empty = [a for a in refused if a.finding == "empty"]
+    if empty:
+        return empty[-1], "No text was found on this page, although it is not blank."
+    return None

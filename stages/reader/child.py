@@ -73,6 +73,7 @@ def _answer(answers: BinaryIO, source: "Source", question: dict[str, Any], body:
             dpi=question["dpi"],
             max_pixels=question["max_pixels"],
             preview_pixels=question["preview_pixels"],
+            sound_as_pdf=question["sound_as_pdf"],
         )
         _send_page(answers, source.page(question["number"], want))
 

@@ -55,7 +55,8 @@ def read_page(document: Any, number: int, want: PageWant) -> PagePayload:
     page = document[number - 1]
     preview, ink = draw_preview(page, want.preview_pixels) if want.preview_pixels else (b"", -1.0)
     text = text_kind(page)
-    form = next((kind for kind in want.accepts if kind in {PDF, RGB}), PDF)
+    as_pdf = want.sound_as_pdf and text == "sound"
+    form = PDF if as_pdf else next((kind for kind in want.accepts if kind in {PDF, RGB}), PDF)
     if form == PDF:
         if lacks_appearance(document, page):
             document.bake()  # the whole document, once: there is no such call for a page

@@ -45,13 +45,15 @@ class PageWant:
     """What an engine takes.
 
     `accepts` (PDF, RGB) in its order of preference, `dpi` and `max_pixels` of a rendered page,
-    `preview_pixels` of the preview's long side (0: none).
+    `preview_pixels` of the preview's long side (0: none). `sound_as_pdf`: a page with a sound text
+    layer is given as PDF in any case, since it goes to another engine.
     """
 
     accepts: tuple[str, ...] = (PDF, RGB)
     dpi: int = 200
     max_pixels: int = 40_000_000
     preview_pixels: int = 1200
+    sound_as_pdf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from shared.ocr_backend import (
     Answer,
     Capabilities,
     EngineHealth,
+    EngineOption,
     OCRBackend,
     PageFeed,
 )
@@ -100,3 +101,57 @@ class OtherEngine(TextEngine):
     @staticmethod
     def raw_of(text: str) -> bytes:
         return json.dumps({"text": text.replace("o", "0")}).encode()
+
+
+class BetterEngine(TextEngine):
+    """Reads a page like a model: says its text, also hidden, and fails as models do.
+
+    On a page without text it invents some. LOOP repeats itself, LOOPCOLD only at temperature 0,
+    EMPTY sees nothing, CUT ends in the middle. While the file that `QUIRE_TEST_DOWN` names
+    exists, it does not load.
+    """
+
+    name = "better"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            accepts=(PDF,),
+            options=(
+                EngineOption("temperature", "float", 0.0, "Sampling."),
+                EngineOption("prompt", "str", "plain", "Prompt."),
+            ),
+            retry_options=(("sampling", {"temperature": 0.2}), ("prompt", {"prompt": "free"})),
+        )
+
+    def load(self) -> None:
+        down = os.environ.get("QUIRE_TEST_DOWN", "")
+        if down and os.path.exists(down):  # noqa: PTH110
+            raise OutsideFailed("The weights are gone.", code="no_weights")
+        super().load()
+
+    def recognize(
+        self, pages: PageFeed, progress: Callable[[], None]
+    ) -> Iterator[tuple[str, Answer]]:
+        for page in pages:
+            with pymupdf.open(stream=bytes(page.data), filetype="pdf") as document:
+                text = document[0].get_text().strip()
+            time.sleep(self._nap)
+            words = set(text.split())
+            if words & {"CRASH", "REFUSE"}:
+                yield page.key, self._answer(text, progress)
+                continue
+            stop, said = "stop", f"better read {text}" if text else "The Art of War"
+            cold = not page.options.get("temperature")
+            if "LOOP" in words or ("LOOPCOLD" in words and cold):
+                said += " and so on" * 100
+            elif "EMPTY" in words:
+                said = ""
+            elif "CUT" in words:
+                stop = "length"
+            raw = json.dumps({"text": said}).encode()
+            blocks = self.parse_raw(raw, {})
+            yield (
+                page.key,
+                PageOutput(blocks, raw, width=595, height=842, source="model", finish_reason=stop),
+            )

@@ -164,6 +164,33 @@ async def run_system(
             store.close()
 
 
+BETTER_ENGINE = "better=tests.fakes.engines:BetterEngine"
+
+
+def scan_of(*texts: str) -> bytes:
+    """A PDF with one picture of a page for each text, and the text hidden under it."""
+    document = pymupdf.open()
+    for text in texts:
+        with pymupdf.open() as drawn:
+            drawn.new_page().insert_text((72, 72), text or " ")
+            picture = drawn[0].get_pixmap(dpi=150).tobytes("png")
+        page = document.new_page()
+        page.insert_image(page.rect, stream=picture)
+        page.insert_text((72, 72), text, render_mode=3)
+    data: bytes = document.tobytes()
+    document.close()
+    return data
+
+
+def join(*documents: bytes) -> bytes:
+    """The pages of several PDFs, one after the other."""
+    with pymupdf.open() as whole:
+        for data in documents:
+            with pymupdf.open(stream=data, filetype="pdf") as part:
+                whole.insert_pdf(part)
+        return bytes(whole.tobytes())
+
+
 def pdf_of(*texts: str) -> bytes:
     """A PDF with one page for each text."""
     document = pymupdf.open()

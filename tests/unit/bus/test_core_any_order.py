@@ -84,6 +84,14 @@ class AnyOrder(RuleBasedStateMachine):
     def split(self) -> None:
         if self.splits:
             task = self.splits.pop(0)
+            again = task.header.get("again")
+            if again is not None:
+                for number, _, _ in again:
+                    if page_key(task.job, number, "fake") not in self.settled:
+                        self.bus.page(task.job, number)
+                page, finished = task.header["cursor"][0], task.header["finished"]
+                self.bus.split_done(task, page, finished=finished)
+                return
             page, limit = task.header["cursor"][0], task.header["limit"]
             pages = [
                 number
@@ -128,14 +136,16 @@ class AnyOrder(RuleBasedStateMachine):
                 self.open[worker][key] = task
             self.bus.answer(worker, task, outcome)
 
-    @rule()
-    def commit(self) -> None:
+    @rule(refuse=st.integers(0, 2))
+    def commit(self, refuse: int = 0) -> None:
+        """The first so many answers are refused: those pages are tried again."""
         self.results += self.bus.of("collect", Result)
         keys = list(dict.fromkeys(result.key for result in self.results))
         self.results = []
-        self.settled |= set(keys)
+        again = [key for key in keys if key not in self.settled][:refuse]
+        self.settled |= set(keys) - set(again)
         if keys:
-            self.bus.commit(*keys)
+            self.bus.say("collect", Committed(tuple(keys), tuple(again)))
         for job in sorted(self.jobs):
             if all(page_key(job, page, "fake") in self.settled for page in range(1, PAGES + 1)):
                 self.jobs.discard(job)

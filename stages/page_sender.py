@@ -1,0 +1,213 @@
+"""One page after the other on its way: where it goes, what it looks like, its bytes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bus.worker import Worker
+from engines.registry import make_engine, parse_raw
+from shared.blocks import Block, PageOutput
+from shared.errors import Misconfigured, PageFailed, QuireError
+from shared.messages import PageReady, page_key
+from shared.ocr_backend import Capabilities
+from shared.page_codec import to_frames
+from shared.records import Job, PageResult, PageTask
+from shared.routing import AUTO, CPU_ENGINE, Route
+from shared.settings import Settings
+from shared.states import Origin
+from stages.choice import Plan, choose, known_options, moves_of, options_for, plan, rank
+from stages.reader import DocumentReader, PageWant, ReaderPool
+from store import Store
+
+log = logging.getLogger(__name__)
+
+PageKey = tuple[int, str]  # page number, what was asked for
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What is learned of the pages of one chunk: previews, ink, routes; written at its end."""
+
+    job: Job
+    ready: Sequence[str]
+    previews: dict[int, str] = field(default_factory=dict)
+    inks: dict[int, float] = field(default_factory=dict)
+    routes: dict[PageKey, Route] = field(default_factory=dict)
+
+
+class PageSender:
+    """Sends pages to the broker, or an answer where no engine is needed or none is left."""
+
+    def __init__(
+        self, settings: Settings, store: Store, worker: Worker, readers: ReaderPool
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._worker = worker
+        self._readers = readers
+        self._capabilities: dict[str, Capabilities] = {}
+
+    def reader(self, job: Job) -> DocumentReader:
+        """The job's document, open or to be opened."""
+        return self._readers.get(job.document.id, self._store.blobs.path(job.document.id))
+
+    def send(self, chunk: Chunk, task: PageTask, left: str = "") -> None:
+        """Send one page. `left` is the engine that it has just left because that takes no pages."""
+        job = chunk.job
+        if job.origin is Origin.POSTPROCESS:
+            self._send_reparsed(job, task)
+            return
+        if job.reuse and task.route is None and self._send_reused(chunk, task):
+            return
+        moves = moves_of(job, task.asked, self._settings)
+        planned = plan(task, moves, chunk.ready, self._settings, left)
+        if planned is None:
+            sentence = f"{left} takes no pages, and no other engine is left for this page."
+            self._fail(task, PageFailed(sentence, code="nothing_left"), left)
+            return
+        try:
+            self._send_read(chunk, task, planned, moves, left)
+        except PageFailed as error:
+            self._fail(task, error, planned.scan)
+
+    def finish(self, chunk: Chunk) -> None:
+        """Write what was learned."""
+        if chunk.previews:
+            self._store.add_page_images(chunk.job.document.id, chunk.previews, chunk.inks)
+        if chunk.routes:
+            self._store.note_routes(chunk.job.id, chunk.routes)
+
+    def _send_read(
+        self, chunk: Chunk, task: PageTask, planned: Plan, moves: str, left: str
+    ) -> None:
+        job = chunk.job
+        stored, known_ink = self._store.page_look(job.document.id, task.page)
+        seen = stored is not None or task.page in chunk.previews
+        takes = self._takes(planned.scan)
+        want = PageWant(
+            accepts=takes.accepts,
+            dpi=takes.dpi,
+            max_pixels=takes.max_pixels,
+            preview_pixels=0 if seen else self._settings.preview_pixels,
+            sound_as_pdf=planned.takes_text,
+        )
+        payload = self.reader(job).page(task.page, want)
+        ink = payload.ink
+        if ink < 0:
+            ink = chunk.inks.get(task.page, -1.0 if known_ink is None else known_ink)
+        chunk.inks[task.page] = ink
+        if payload.preview:
+            chunk.previews[task.page] = self._store.blobs.put(payload.preview, durable=False)
+        route = choose(planned, payload.text, ink, moves, self._settings, left)
+        route = replace(route, engines=tuple(chunk.ready), text=payload.text, ink=ink)
+        if route.engine != task.engine:  # else its row says so already
+            chunk.routes[task.page, task.asked] = route
+        header = {
+            "media_type": payload.media_type,
+            "width": payload.width,
+            "height": payload.height,
+            "dpi": payload.dpi,
+            "page": task.page,
+            "options": {**self._options(job, task, route.engine), **route.options},
+            "attempts": task.attempts,
+            "crashes": task.crashes,
+            "route": route.to_json(),
+        }
+        key = page_key(job.id, task.page, task.asked)
+        ready = PageReady(key, job.id, f"recognize.{route.engine}", header)
+        self._worker.send(ready, [payload.data])
+
+    def _send_reused(self, chunk: Chunk, task: PageTask) -> bool:
+        """Send identical work that is done already, of the best engine that has it."""
+        engines = [task.asked]
+        if task.asked == AUTO:
+            configured = [text.partition(":")[0] for text in self._settings.engines]
+            engines = rank([*chunk.ready, *configured, CPU_ENGINE])
+        for engine in engines:
+            options = self._options(chunk.job, task, engine)
+            found = self._store.reusable(chunk.job.document.id, task.page, engine, options)
+            if found is not None:
+                choice = f"{engine} has read this page before, with the same options."
+                self._send_result(chunk.job, task, found, Route(engine, choice), found.job)
+                return True
+        return False
+
+    def _send_reparsed(self, job: Job, task: PageTask) -> None:
+        """Read the parent's raw output again, as if the engine had just answered."""
+        assert job.parent is not None
+        result = self._store.page_result(job.parent, task.page, task.asked)
+        try:
+            # without raw output nothing was taken of what the engine said: the page is blank
+            blocks = (
+                parse_raw(result.engine, result.raw, result.options, self._settings)
+                if result.raw
+                else ()
+            )
+        except QuireError as error:
+            self._fail(task, PageFailed(str(error), code=error.code), result.engine)
+            return
+        route = Route(result.engine, f"{result.engine} has read this page in the parent job.")
+        self._send_result(job, task, replace(result, blocks=blocks), route, job.parent)
+
+    def _send_result(
+        self, job: Job, task: PageTask, result: PageResult, route: Route, reused_from: str
+    ) -> None:
+        header = {
+            "milliseconds": 0.0,
+            "attempts": 0,
+            "worker": self._worker.name,
+            "options": dict(result.options),
+            "reused_from": reused_from,
+            "route": replace(route, turn=task.turn).to_json(),
+        }
+        output = output_of(result, result.blocks, self._store)
+        key = page_key(job.id, task.page, task.asked)
+        self._worker.finish(key, 0, "done", header, to_frames(output))
+
+    def _fail(self, task: PageTask, error: PageFailed, engine: str) -> None:
+        """No engine can do anything for this page; where one did before, that may still count."""
+        header = {
+            "reason": str(error),
+            "reason_type": error.code,
+            "worker": self._worker.name,
+            "attempts": max(1, task.attempts),
+            "crashes": task.crashes,
+            "final": True,
+            "route": Route(engine, task.choice, task.rung, turn=task.turn).to_json(),
+        }
+        self._worker.finish(page_key(task.job, task.page, task.asked), 0, "failed", header)
+
+    def _options(self, job: Job, task: PageTask, engine: str) -> dict[str, Any]:
+        """What the job sets for this engine; under auto, of that what the engine knows."""
+        options = options_for(job.options, engine)
+        return options if task.asked == engine else known_options(options, self._takes(engine))
+
+    def _takes(self, engine: str) -> Capabilities:
+        known = self._capabilities.get(engine)
+        if known is None:
+            try:
+                known = make_engine(engine, self._settings, None).capabilities
+            except Misconfigured as error:  # it has joined from another host
+                log.warning("What %s takes is not known here: %s", engine, error)
+                known = Capabilities()
+            self._capabilities[engine] = known
+        return known
+
+
+def output_of(result: PageResult, blocks: tuple[Block, ...], store: Store) -> PageOutput:
+    """A stored result as an engine's output, its crops read from the blob store."""
+    return PageOutput(
+        blocks=blocks,
+        raw=result.raw,
+        raw_media_type=result.raw_media_type,
+        width=result.width,
+        height=result.height,
+        source=result.source,
+        turned_degrees=result.turned_degrees,
+        skew_degrees=result.skew_degrees,
+        images={name: store.blobs.read(name) for name in result.images},
+        timings=dict(result.timings),
+        warnings=result.warnings,
+        model=result.model,
+    )
