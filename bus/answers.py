@@ -19,10 +19,19 @@ class Answers:
     def __init__(self, state: BusState) -> None:
         self._state = state
         self._awaiting: dict[str, dict[bytes, None]] = {}
+        self._committed = 0
+        self._moved_at = 0.0
         self._grace: list[tuple[float, int, str, bytes]] = []
 
     def __len__(self) -> int:
         return len(self._awaiting)
+
+    def behind(self, now: float) -> tuple[int, float]:
+        """(answers not committed, seconds in which none was); as exact as it is asked often."""
+        committed = self._state.counters["committed"]
+        if not self._awaiting or committed != self._committed:
+            self._committed, self._moved_at = committed, now
+        return len(self._awaiting), now - self._moved_at
 
     def next_deadline(self) -> float:
         """When `tick` has something to do; infinite when never."""

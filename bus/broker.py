@@ -134,7 +134,7 @@ class Broker:
     def _drain_monitor(self) -> None:
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)
-            if event["event"] == FAILED:
+            if int(event["event"]) & FAILED:
                 self._door.failed(event)
                 continue
             peer_id = self._peer_of.pop(int(event["value"]), None)
@@ -147,6 +147,7 @@ class Broker:
         peer = self.core.peers.get(peer_id)
         if peer is not None:
             log.warning("%s is lost (process %d)", peer.name, peer.hello.pid)
+            self._table_at = 0.0  # whoever looks at health learns it now
         self._do(tell(peer_id, time.monotonic()))
 
     def _show_out(self, revoked: set[bytes]) -> None:
@@ -211,7 +212,7 @@ class Broker:
             uptime_seconds=round(now - self._started, 1),
             workers=tuple(workers),
             queues=self.core.queue_table(),
-            counters={**self.core.counters, "jobs_open": len(self.core.book)},
+            counters={**self.core.counters, **self.core.gauges(now)},
         )
         try:
             self._events.send_multipart([TABLE_TOPIC, *encode(table)], zmq.NOBLOCK)

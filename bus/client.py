@@ -35,6 +35,7 @@ class BusClient:
         self._events: Any = None
         self._dials: list[Dial] = []
         self._table_at = float("-inf")
+        self._anew_at = float("-inf")
         self.table: BusTable | None = None
 
     async def start(self) -> None:
@@ -77,6 +78,10 @@ class BusClient:
         """Time since the broker's newest table; infinite before the first."""
         return time.monotonic() - self._table_at
 
+    def anew_seconds(self) -> float:
+        """Time since another broker took over from the one before; infinite when none has."""
+        return time.monotonic() - self._anew_at
+
     async def watch(self) -> AsyncIterator[JobEvent | BusTable]:
         """Every event of the bus from now on. Run once; `table` is kept by it."""
         while (frames := await self._next_event()) is not None:
@@ -86,8 +91,10 @@ class BusClient:
                 log.warning("An event was dropped: %s", error)
                 continue
             if isinstance(message, Table):
-                self.table = _read_table(message)
+                before, self.table = self.table, _read_table(message)
                 self._table_at = time.monotonic()
+                if before is not None and before.epoch != self.table.epoch:
+                    self._anew_at = self._table_at
                 yield self.table
             elif isinstance(message, Publish):
                 yield JobEvent(message.job, message.event, message.revision, message.data)

@@ -137,8 +137,18 @@ class Core:
         return min(self._pulse_at, self.attempts.next_deadline(), self.answers.next_deadline())
 
     def workers(self, now: float) -> tuple[WorkerStatus, ...]:
-        """The table of processes."""
-        return tuple(to_status(peer, now) for peer in self.peers.values() if peer.hello.service)
+        """The table of processes: those that are here, and those that should be."""
+        here = [to_status(peer, now) for peer in self.peers.values() if peer.hello.service]
+        return (*here, *self.state.absent.rows(self.peers.values(), now))
+
+    def gauges(self, now: float) -> dict[str, float]:
+        """How much is open: jobs, and answers that collect has not committed. Asked each second."""
+        waiting, seconds = self.answers.behind(now)
+        return {
+            "jobs_open": len(self.book),
+            "answers_waiting": waiting,
+            "answers_waiting_seconds": round(seconds, 1),
+        }
 
     def queue_table(self) -> dict[str, dict[str, int]]:
         """Waiting in the broker, by service."""

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 BUS, EVENTS = "bus", "events"  # ZAP domains
 REFUSED = "refused_handshakes"
-FAILED = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+# with the second kind the client saw first that it has no key, or that ours is another, and hung up
+FAILED = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 QUIET_SECONDS = 60.0  # a refused client tries again each second: one line a minute says so
 _MAX_REMEMBERED = 256
 _WHY: dict[int, str] = {
@@ -110,7 +111,10 @@ class Door:
     def failed(self, event: Any) -> None:
         """A handshake that libzmq itself refused, before any key was looked at."""
         code = int(event["value"])
-        why = _WHY.get(code, f"it broke the protocol (code {code:x})")
+        if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            why = "it hung up before it had shown a key"
+        else:
+            why = _WHY.get(code, f"it broke the protocol (code {code:x})")
         self._refused(f"A connection to {event['endpoint'].decode()} was refused: {why}.")
 
     def close(self) -> None:
@@ -134,7 +138,6 @@ class Door:
         return True
 
     def _refused(self, sentence: str) -> None:
-        self._counters[REFUSED] += 1
         now = time.monotonic()
         if now - self._said.get(sentence, float("-inf")) > QUIET_SECONDS:
             self._said[sentence] = now
@@ -142,3 +145,4 @@ class Door:
             log.warning("%s", sentence)
         if len(self._said) > _MAX_REMEMBERED:
             self._said.popitem(last=False)
+        self._counters[REFUSED] += 1

@@ -37,6 +37,7 @@ class Endings:
         for lease in peer.leases.values():
             lease.running = False
         self.lose(peer, "it left", now)
+        self._state.absent.left(peer)
 
     def exited(self, message: Exited, now: float) -> None:
         """The supervisor's word: a process ended."""
@@ -66,6 +67,7 @@ class Endings:
         front = not state.places.is_held(peer.slot)  # on trial it takes a new page each time
         self._end(peer, running, known or why, now=now, known=known is not None, front=front)
         self._answers.lost(peer, now)
+        state.absent.lost(peer, known or why, now)
 
     def pulse(self, now: float) -> None:
         """Each second: say that the broker lives; look who is silent and who hangs."""
@@ -147,6 +149,7 @@ class Endings:
             hangs_at = peer.seen_at + self._hang_seconds(peer)
             self._silence.add(peer, tuple(item.key for item in running), hangs_at)
         self._answers.lost(peer, now)
+        self._state.absent.lost(peer, "", now, silent=True)
 
     def _charge_late(self, silent: Silent, why: str, *, known: bool, now: float) -> None:
         """The silent process is dead: as for `lose`, but its pages have gone to others."""

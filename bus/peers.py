@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bus.suspects import Group
-from shared.health import WorkerStatus
+from shared.health import HUNG, WorkerStatus
 from shared.messages import Hello
 
 _SMOOTHING = 0.2  # weight of the newest page in the usual page time
@@ -99,10 +99,10 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         service=hello.service,
         pid=hello.pid,
         host=hello.host,
-        state="blocked" if peer.blamed else str(status.get("state", "ready")),
+        state=_state(peer),
         engine=hello.engine,
         model=str(status.get("model", "")),
-        message=peer.blamed or str(status.get("message", "")),
+        message=_message(peer),
         in_flight=len(peer.leases),
         running=tuple(sorted(key for key, lease in peer.leases.items() if lease.running)),
         credit=peer.credit,
@@ -116,3 +116,15 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         uptime_seconds=round(now - peer.since, 1),
         capabilities=dict(hello.capabilities),
     )
+
+
+def _state(peer: Peer) -> str:
+    if peer.kill_asked:
+        return HUNG
+    return "blocked" if peer.blamed else str(peer.status.get("state", "ready"))
+
+
+def _message(peer: Peer) -> str:
+    if peer.kill_asked:
+        return "It made no progress for too long: it is ended and started again, its page retried."
+    return peer.blamed or str(peer.status.get("message", ""))

@@ -35,6 +35,7 @@ class Roster:
         if peer is None:
             peer = Peer(id=peer_id, hello=hello, seen_at=now, since=now, progress_at=now)
             state.peers[peer_id] = peer
+            state.absent.joined(peer)
         peer.hello, peer.status, peer.seen_at = hello, dict(hello.status), now
         peer.blamed = state.places.sentence(peer.slot, now)
         state.find_collector()

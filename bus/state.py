@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from bus.absent import Absent
 from bus.commands import Broadcast, Command, Send
 from bus.jobs import JobBook, PageKey, Trials
 from bus.ledger import Ledger
@@ -25,6 +26,7 @@ class BusState:
         self.book = JobBook(self.items.pages_of)
         self.suspects = Suspects()
         self.places = Places()
+        self.absent = Absent()
         self.counters: Counter[str] = Counter()
         self.collector: bytes | None = None
         self.restarting: set[str] = set()  # engines that were ready a moment ago

@@ -4,7 +4,9 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import zmq
 
@@ -34,6 +36,7 @@ class SupervisorLink:
         self._dial = Dial(self._socket, settings.bus, settings, "supervisor")
         self._epoch = ""
         self._beat_at = 0.0
+        self._processes: list[dict[str, Any]] = []
 
     def fileno(self) -> int:
         """For a selector; edge-triggered, so poll with a timeout besides."""
@@ -50,13 +53,19 @@ class SupervisorLink:
             )
         )
 
+    def report(self, processes: Sequence[Mapping[str, Any]]) -> None:
+        """What the heartbeats say of this host's processes; at once when one changed its state."""
+        before, self._processes = self._processes, [dict(process) for process in processes]
+        if _states(before) != _states(self._processes):
+            self._beat_at = 0.0
+
     def poll(self, timeout_seconds: float) -> list[KillRequest]:
         """Who hangs. Keeps the link alive: call it at least each second."""
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + self._settings.heartbeat_seconds
             self._dial.look()
-            self._send(Heartbeat((), (), 0) if self._epoch else self._hello())
+            self._send(Heartbeat((), (), 0, self._status()) if self._epoch else self._hello())
         requests: list[KillRequest] = []
         wait = int(timeout_seconds * 1000)
         while self._socket.poll(wait):
@@ -82,10 +91,25 @@ class SupervisorLink:
         self._socket.close(linger=0)
 
     def _hello(self) -> Hello:
-        return Hello("supervisor", "supervisor", "", socket.gethostname(), os.getpid(), 0)
+        return Hello(
+            "supervisor",
+            "supervisor",
+            "",
+            socket.gethostname(),
+            os.getpid(),
+            0,
+            status=self._status(),
+        )
+
+    def _status(self) -> dict[str, Any]:
+        return {"state": "ready", "processes": self._processes}
 
     def _send(self, message: Message) -> None:
         try:
             self._socket.send_multipart(encode(message), zmq.NOBLOCK)
         except zmq.Again:
             return  # the broker is away; it learns of lost processes from their connections
+
+
+def _states(processes: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(process["name"], process["state"], process["pid"]) for process in processes]

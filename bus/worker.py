@@ -44,6 +44,7 @@ __all__ = ["Delivery", "Worker"]
 
 RESEND_SECONDS = 2.0  # a commit takes milliseconds; later than this something was lost
 BEGIN_SECONDS = 0.25  # sending takes microseconds; longer means that nobody reads
+DRAINING = "It finishes what it has and takes no more; then it ends, and starts anew if it should."
 KILLED_EXIT_CODE = 70  # EX_SOFTWARE: the broker called this process hung
 
 
@@ -237,6 +238,7 @@ class Worker:
         status = {**self._status, "rss_bytes": self._process.memory_info().rss}
         if self._holds.draining:
             status["state"] = "draining"
+            status["message"] = status["message"] or DRAINING
         return status
 
     def _resend(self, sent_before: float) -> None:

@@ -2,9 +2,9 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 _POLL_SECONDS = 0.2  # how long an ending waits to be told; a lost connection tells it sooner
 
@@ -32,6 +32,9 @@ class Link(Protocol):
     def poll(self, timeout_seconds: float) -> Sequence[KillRequest]:
         """Wait for requests of the broker."""
 
+    def report(self, processes: Sequence[Mapping[str, Any]]) -> None:
+        """What heartbeats say of the children from now on."""
+
     def close(self) -> None:
         """Close the socket."""
 
@@ -40,12 +43,18 @@ class BrokerLine:
     """Tells the broker of endings and hands its kill requests on; a context manager.
 
     `connect` makes the link, inside the thread that uses it. `on_kill(pid, reason)` is called in
-    that thread.
+    that thread, and so is `processes`, which describes the children for the broker's table.
     """
 
-    def __init__(self, connect: Callable[[], Link], on_kill: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Link],
+        on_kill: Callable[[int, str], None],
+        processes: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
+    ) -> None:
         self._connect = connect
         self._on_kill = on_kill
+        self._processes = processes
         self._endings: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="broker-line")
@@ -73,6 +82,7 @@ class BrokerLine:
             while not self._closing.is_set():
                 while not self._endings.empty():
                     link.exited(*self._endings.get())
+                link.report(self._processes())
                 for request in link.poll(_POLL_SECONDS):
                     self._on_kill(request.pid, request.reason)
         finally:

@@ -34,6 +34,13 @@ class ProcessSpec:
     command: tuple[str, ...]
     phase: Phase = Phase.WORKERS
     environment: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
+    engine: str = ""
+
+    @property
+    def service(self) -> str:
+        """What it does on the bus."""
+        return f"recognize.{self.engine}" if self.engine else self.role
 
 
 def processes_of(settings: Settings, *, web: bool = True) -> list[ProcessSpec]:
@@ -45,7 +52,8 @@ def processes_of(settings: Settings, *, web: bool = True) -> list[ProcessSpec]:
         extra = {} if python == sys.executable else {"PYTHONPATH": str(ROOT)}
         # -P: a folder named `web` or `store` in the working directory must not hide ours
         command = (python, "-P", "-m", "deploy", *role)
-        return ProcessSpec(name, command, phase, {**environment, **extra})
+        engine = role[1] if role[0] == "engine" else ""
+        return ProcessSpec(name, command, phase, {**environment, **extra}, role[0], engine)
 
     specs = [spec("broker", Phase.BROKER, "broker"), spec("collect", Phase.COLLECT, "collect")]
     if web:

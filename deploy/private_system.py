@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zmq.asyncio
 
@@ -59,8 +59,13 @@ async def private_system(settings: Settings, say: Say) -> AsyncIterator[PrivateS
     def on_kill(pid: int, reason: str) -> None:
         loop.call_soon_threadsafe(supervisor.kill_hung, pid, reason)
 
+    def processes() -> list[dict[str, Any]]:
+        return supervisor.processes()
+
     line = BrokerLine(
-        lambda: roles.supervisor_link(zmq.Context.shadow(context.underlying), settings), on_kill
+        lambda: roles.supervisor_link(zmq.Context.shadow(context.underlying), settings),
+        on_kill,
+        processes,
     )
     supervisor = Supervisor(
         processes_of(settings, web=False), hear, watcher=line, give_up_after=_GIVE_UP_AFTER

@@ -6,12 +6,14 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 from deploy.child import Child, Ending
 from deploy.log_lines import Say
 from deploy.plan import Phase, ProcessSpec
 from deploy.restarts import MAX_SECONDS, Restarts
+from deploy.slots import Slot
 from shared.errors import Misconfigured, OutsideFailed
 
 # A page in hand may take a while, the others only close what is open. Together under 10 s, which
@@ -48,6 +50,7 @@ class Supervisor:
         self._watcher = watcher
         self._give_up_after = give_up_after
         self._children: dict[int, Child] = {}
+        self._slots = {spec.name: Slot(spec) for spec in specs}
         self._stopping = asyncio.Event()
         self._killed = False
         self._failure: OutsideFailed | None = None
@@ -92,6 +95,10 @@ class Supervisor:
         """The running children and their names."""
         return {pid: child.spec.name for pid, child in self._children.items()}
 
+    def processes(self) -> list[dict[str, Any]]:
+        """What is to be said of each process now. Safe to call from any thread."""
+        return [slot.describe() for slot in list(self._slots.values())]
+
     async def _keep(self, spec: ProcessSpec) -> None:
         restarts = Restarts(random.random)
         while not self._stopping.is_set():
@@ -102,6 +109,12 @@ class Supervisor:
             delay = restarts.delay_seconds(ran_seconds=ending.ran_seconds, planned=planned)
             if ending.exit_code == MISCONFIGURED:
                 delay = MAX_SECONDS
+            self._slots[spec.name] = replace(
+                self._slots[spec.name],
+                ending=ending,
+                failures=restarts.failures,
+                resume_at=time.monotonic() + delay,
+            )
             if self._gives_up(spec, ending, restarts.failures):
                 return
             if not planned:
@@ -116,6 +129,7 @@ class Supervisor:
             self._say(NAME, f"{spec.name} cannot be started: {error}")
             return Ending(exit_code=127, signal=None, ran_seconds=0.0)
         self._children[child.pid] = child
+        self._slots[spec.name] = Slot(spec, child.pid, time.monotonic())
         try:
             ending = await asyncio.shield(child.ending)
         except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from typing import Any
 
 import httpx
 import zmq
@@ -47,7 +48,10 @@ async def _up(settings: Settings, say: Say) -> int:
     def on_kill(pid: int, reason: str) -> None:
         loop.call_soon_threadsafe(supervisor.kill_hung, pid, reason)
 
-    line = BrokerLine(lambda: roles.supervisor_link(context, settings), on_kill)
+    def processes() -> list[dict[str, Any]]:
+        return supervisor.processes()
+
+    line = BrokerLine(lambda: roles.supervisor_link(context, settings), on_kill, processes)
     supervisor = Supervisor(processes_of(settings), say, watcher=line)
     presses = 0
 

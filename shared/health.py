@@ -1,10 +1,13 @@
 """The table of processes that the broker folds from heartbeats, and the rules of health."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
+SILENT, LOST, HUNG = "silent", "lost", "hung"
+ABSENT = frozenset({SILENT, LOST, "starting", "restarting"})  # states of who is not on the bus
+SILENT_PART = 2 / 3  # of the silence that ends a lease: health says it before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,8 @@ class WorkerStatus:
     """One process as the broker sees it.
 
     `role` is split, engine or collect; `service` is split, recognize.<engine> or collect;
-    `state` is loading, ready, draining, blocked (cannot work; `message` says why), or lost.
+    `state` is ready, loading, draining, blocked (cannot work; `message` says why), hung (about to
+    be ended), silent, lost, starting (runs, not on the bus yet) or restarting (ended, comes back).
     `running` holds the keys of pages being worked on, `in_flight` counts all that it has.
     """
 
@@ -43,12 +47,16 @@ class WorkerStatus:
         return {**asdict(self), "running": list(self.running)}
 
 
+GAUGES = frozenset({"jobs_open", "answers_waiting", "answers_waiting_seconds"})
+
+
 @dataclass(frozen=True, slots=True)
 class BusTable:
     """What the broker publishes each second: its epoch, its queues, its workers.
 
     `queues` maps a service to {"pages", "bytes", "jobs"} waiting in the broker. `counters` are
-    totals since the broker started. `time` is Unix seconds.
+    totals since the broker started, but for `GAUGES`, which say how it is now. `time` is Unix
+    seconds.
     """
 
     epoch: str
@@ -56,7 +64,7 @@ class BusTable:
     uptime_seconds: float
     workers: tuple[WorkerStatus, ...] = ()
     queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    counters: Mapping[str, int] = field(default_factory=dict)
+    counters: Mapping[str, float] = field(default_factory=dict)
 
     def of_engine(self, engine: str) -> tuple[WorkerStatus, ...]:
         """The processes of one engine."""
@@ -68,8 +76,31 @@ class BusTable:
 
 
 def status_of(workers: Iterable[WorkerStatus]) -> str:
-    """Healthy when every process is ready, unhealthy when none is, degraded between."""
-    states = [worker.state in {"ready", "draining"} for worker in workers]
-    if states and all(states):
+    """Healthy when every process is ready; unhealthy when none works; degraded between.
+
+    One that drains works, but takes no more: it is not healthy, and not nothing either.
+    """
+    states = [worker.state for worker in workers]
+    if states and all(state == "ready" for state in states):
         return HEALTHY
-    return DEGRADED if any(states) else UNHEALTHY
+    return DEGRADED if {"ready", "draining"} & set(states) else UNHEALTHY
+
+
+def as_of(table: BusTable, age_seconds: float, silent_seconds: float) -> BusTable:
+    """The table so many seconds after it was made: who is silent since then is shown as that."""
+    return replace(
+        table, workers=tuple(_aged(worker, age_seconds, silent_seconds) for worker in table.workers)
+    )
+
+
+def _aged(worker: WorkerStatus, age_seconds: float, silent_seconds: float) -> WorkerStatus:
+    if worker.role == "broker" or worker.state in ABSENT - {SILENT, LOST}:
+        return worker
+    age = round(worker.heartbeat_age_seconds + age_seconds, 3)
+    if worker.state in ABSENT or age <= silent_seconds:
+        return replace(worker, heartbeat_age_seconds=age)
+    message = (
+        f"It has said nothing for {age:.0f} s: it hangs, is stopped, or the network is cut. "
+        "When that lasts, its pages go to others."
+    )
+    return replace(worker, state=SILENT, message=message, heartbeat_age_seconds=age)

@@ -44,6 +44,9 @@ class Settings:
         (), "Interpreters of engines that need their own: name=/path/to/python, by commas."
     )
     api_keys: tuple[str, ...] = _setting((), "Keys that the API asks for; empty: no key needed.")
+    host_names: tuple[str, ...] = _setting(
+        (), "Names that a reverse proxy passes on as Host, beside localhost; * for any."
+    )
     cors_origins: tuple[str, ...] = _setting((), "Origins that browsers may call the API from.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 

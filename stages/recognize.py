@@ -24,6 +24,7 @@ from stages.work import LEAVE_SECONDS, drain_on_signals
 
 log = logging.getLogger(__name__)
 
+OUT_OF_MEMORY = "It ran out of memory and starts anew; its pages are tried again, uncharged."
 RELOAD_SECONDS = 15.0  # between tries to load an engine whose weights, GPU or memory is missing
 
 
@@ -85,6 +86,7 @@ class Host:
                 if key in feed.open:
                     self._answer(feed, key, answer)
         except MemoryError:
+            self._worker.set_status(message=OUT_OF_MEMORY)
             self._worker.drain()  # a fresh process has it all again
             return OutsideFailed("The engine ran out of memory.", code="out_of_memory")
         except OutsideFailed as failed:

@@ -10,6 +10,7 @@ from web.api import compare, description, events, jobs, pages, results, search, 
 from web.faults import install_errors
 from web.front import App
 from web.guards import Guards, install_guards
+from web.head import answer_head
 from web.lifecycle import install_lifecycle
 from web.ui import compare_view, history, home, job_view, login, preferences, system
 from web.ui.templating import install_templates
@@ -57,6 +58,7 @@ def build_app(settings: Settings) -> App:
     install_templates(app)
     for blueprint in _BLUEPRINTS:
         app.blueprint(blueprint)
+    answer_head(app)
     app.static("/static", _STATIC, name="static")
     return app
 

@@ -39,7 +39,8 @@ class Guards:
     def __init__(self, settings: Settings) -> None:
         self._keys = [key.encode() for key in settings.api_keys]
         self._origins = frozenset(origin.rstrip("/").lower() for origin in settings.cors_origins)
-        self._loopback_only = _is_loopback(settings.host)
+        self._loopback_only = _is_loopback(settings.host) and "*" not in settings.host_names
+        self._host_names = _LOOPBACK_NAMES | {""} | {n.lower() for n in settings.host_names}
 
     @property
     def need_key(self) -> bool:
@@ -56,12 +57,12 @@ class Guards:
         return hmac.new(key.encode(), b"quire browser session", hashlib.sha256).hexdigest()
 
     def check_host(self, request: Req) -> None:
-        """WrongHost when bound to loopback and asked under another name."""
-        if self._loopback_only and _host_name(request.headers.get("host", "")) not in (
-            _LOOPBACK_NAMES | {""}
-        ):
+        """WrongHost when bound to loopback and asked under a name that is none of ours."""
+        name = _host_name(request.headers.get("host", ""))
+        if self._loopback_only and name not in self._host_names:
             raise WrongHost(
-                "This server listens on loopback and answers to localhost and 127.0.0.1 only.",
+                "This server listens on loopback and answers to localhost and 127.0.0.1 only; "
+                "QUIRE_HOST_NAMES adds the names that a reverse proxy passes on.",
                 code="wrong_host",
             )
 

@@ -3,57 +3,69 @@
 import time
 from typing import Any
 
-from shared.health import DEGRADED, HEALTHY, UNHEALTHY, BusTable, WorkerStatus, status_of
+from shared.health import HEALTHY, UNHEALTHY, BusTable, WorkerStatus, status_of
 from shared.settings import Settings, parse_engine
 from web.engine_choice import EngineCatalogue
+from web.problems import (
+    BROKER_AWAY,
+    NEEDED_ROLES,
+    Problem,
+    broker_problems,
+    disk_problems,
+    engine_problems,
+    overall,
+    role_problems,
+    store_problems,
+    worst_message,
+)
 
 DISABLED = "disabled"  # an engine that nobody asked to start
 _BACKENDS = {"deepseek": "deepseek-ocr"}  # where the documented name is not the engine's
 _DOCUMENTED = ("deepseek", "mineru", "pymupdf")  # always there, whatever is started
-_NEEDED_ROLES = ("split", "collect")
-BROKER_AWAY = (
-    "The broker does not answer: uploads are stored and wait, results stay readable. "
-    "`quire up` restarts it; otherwise start `python -m deploy broker`."
-)
 
 
 class HealthReport:
     """The state of the service at one moment. `table` is None while the broker is away."""
 
     def __init__(
-        self, settings: Settings, engines: EngineCatalogue, table: BusTable | None
+        self,
+        settings: Settings,
+        engines: EngineCatalogue,
+        table: BusTable | None,
+        *,
+        broker_anew_seconds: float,
+        free_bytes: int,
     ) -> None:
+        self._settings = settings
         self._engines = engines
         self._table = table
+        self._broker_anew_seconds = broker_anew_seconds
+        self._free_bytes = free_bytes
         self._wanted = {parse_engine(text).name for text in settings.engines}
 
     def unified(self, store_status: str) -> dict[str, Any]:
-        """`/health`: the documented keys first. Ready only when every part is."""
-        engines = {name: self.engine(name)["status"] for name in self._names()}
-        broker = HEALTHY if self._table is not None else UNHEALTHY
-        roles = {role: self._role(role) for role in _NEEDED_ROLES}
-        wanted = [state for state in engines.values() if state != DISABLED]
-        parts = [broker, store_status, *roles.values()]
-        if UNHEALTHY in (broker, store_status) or (wanted and set(wanted) == {UNHEALTHY}):
-            status = UNHEALTHY
-        elif set(parts) | set(wanted) <= {HEALTHY}:
-            status = HEALTHY
-        else:
-            status = DEGRADED
+        """`/health`: the documented keys first."""
+        engines = self._engine_states()
+        problems = self.problems(store_status)
+        parts = {problem.part: problem.status for problem in problems}
+        named = ("broker", *NEEDED_ROLES)
         return {
-            "status": status,
-            **{f"{name}_status": state for name, state in engines.items()},
+            "status": overall(problems, [s for s, _ in engines.values() if s != DISABLED]),
+            **{f"{name}_status": state for name, (state, _) in engines.items()},
             "timestamp": int(time.time()),
-            "broker": broker,
+            **{part: self._part(part, parts) for part in named},
             "store": store_status,
-            **roles,
-            "message": BROKER_AWAY if self._table is None else "",
+            "disk": parts.get("disk", HEALTHY),
+            "message": problems[0].message if problems else "",
+            "problems": [problem.to_json() for problem in problems],
+            "refused_handshakes": int(self._counter("refused_handshakes")),
         }
 
-    def engine(self, name: str) -> dict[str, Any]:
-        """`/health/{engine}`: the documented keys first."""
+    def engine(self, name: str, store_status: str = HEALTHY) -> dict[str, Any]:
+        """`/health/{engine}`: the documented keys first; `problems` are those around the engine."""
         workers = self._workers(name)
         known = self._engines.capabilities(name)
+        around = self._service_problems(store_status)
         return {
             "status": self._engine_status(name, workers),
             "model_loaded": any(worker.model_loaded for worker in workers),
@@ -62,7 +74,14 @@ class HealthReport:
             "timestamp": int(time.time()),
             "message": self._message(name, workers),
             "processes": len(workers),
+            "problems": [problem.to_json() for problem in around],
         }
+
+    def problems(self, store_status: str) -> list[Problem]:
+        """All that is wrong now, the worst first."""
+        engines = engine_problems(self._engine_states()) if self._table is not None else ()
+        found = [*self._service_problems(store_status), *engines]
+        return sorted(found, key=lambda problem: problem.status != UNHEALTHY)
 
     def knows(self, name: str) -> bool:
         """Whether there is a health of this engine."""
@@ -77,14 +96,35 @@ class HealthReport:
         workers = self._table.of_role("engine") if self._table else ()
         return sum(worker.pages_a_minute for worker in workers)
 
+    def _service_problems(self, store_status: str) -> list[Problem]:
+        return [
+            *store_problems(store_status),
+            *broker_problems(self._table, self._broker_anew_seconds),
+            *(role_problems(self._table) if self._table is not None else ()),
+            *disk_problems(self._settings, self._free_bytes),
+        ]
+
+    def _part(self, part: str, problems: dict[str, str]) -> str:
+        """A part of the service in one word; nobody knows of the others without a broker."""
+        if self._table is None:
+            return UNHEALTHY
+        return problems.get(part, HEALTHY)
+
+    def _counter(self, name: str) -> float:
+        return self._table.counters.get(name, 0) if self._table else 0
+
     def _names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*_DOCUMENTED, *self._engines.names)))
 
     def _workers(self, name: str) -> tuple[WorkerStatus, ...]:
         return self._table.of_engine(name) if self._table else ()
 
-    def _role(self, role: str) -> str:
-        return status_of(self._table.of_role(role)) if self._table else UNHEALTHY
+    def _engine_states(self) -> dict[str, tuple[str, str]]:
+        states = {}
+        for name in self._names():
+            workers = self._workers(name)
+            states[name] = self._engine_status(name, workers), self._message(name, workers)
+        return states
 
     def _engine_status(self, name: str, workers: tuple[WorkerStatus, ...]) -> str:
         if workers or name in self._wanted:
@@ -94,14 +134,11 @@ class HealthReport:
     def _message(self, name: str, workers: tuple[WorkerStatus, ...]) -> str:
         if self._table is None:
             return BROKER_AWAY
-        said = [worker.message for worker in workers if worker.message]
-        if said:
-            return said[0]
         if workers:
-            states = {worker.state for worker in workers}
-            return "" if states <= {"ready", "draining"} else f"{name} is {', '.join(states)}."
+            said = next((worker.message for worker in workers if worker.message), "")
+            return worst_message(name, workers) or said
         if name in self._wanted:
-            return f"No process of {name} has joined the bus yet."
+            return f"No process of {name} has joined the bus yet; its log says why."
         return f"{name} is not started here; QUIRE_ENGINES names the engines to start."
 
     def _shown(self, name: str) -> dict[str, Any]:

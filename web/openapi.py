@@ -69,7 +69,8 @@ def described_routes(app: App) -> list[tuple[str, str, Operation]]:
         operation = operation_of(route.handler)
         if operation is not None:
             path = openapi_path(route.path)
-            found += [(path, method.lower(), operation) for method in sorted(route.methods)]
+            methods = sorted(set(route.methods) - {"HEAD"})  # as GET, without its body
+            found += [(path, method.lower(), operation) for method in methods]
     return found
 
 

@@ -7,9 +7,15 @@ newline escaped in label values).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from shared.health import HEALTHY, BusTable
+from shared.health import DEGRADED, GAUGES, HEALTHY, UNHEALTHY, BusTable
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_GAUGES = {
+    "jobs_open": "Open jobs that the broker knows.",
+    "answers_waiting": "Answers that collect has not committed.",
+    "answers_waiting_seconds": "Time since the last commit while answers wait.",
+}
 
 Labels = Mapping[str, str]
 
@@ -60,17 +66,20 @@ def bus_metrics(table: BusTable | None, age_seconds: float) -> list[Metric]:
         queued.add(queue.get("pages", 0), service=service)
         size.add(queue.get("bytes", 0), service=service)
     events = Metric("quire_bus_events_total", "counter", "What the broker counted since it began.")
-    open_jobs = Metric("quire_broker_jobs_open", "gauge", "Open jobs that the broker knows.")
     for name, count in sorted(table.counters.items()):
-        if name == "jobs_open":
-            open_jobs.add(count)
-        else:
+        if name not in GAUGES:
             events.add(count, event=name)
-    return [up, age.add(age_seconds), queued, size, open_jobs, events, *_worker_metrics(table)]
+    gauges = [
+        Metric(f"quire_broker_{name}", "gauge", help_text).add(table.counters[name])
+        for name, help_text in _GAUGES.items()
+        if name in table.counters
+    ]
+    return [up, age.add(age_seconds), queued, size, *gauges, events, *_worker_metrics(table)]
 
 
 def _worker_metrics(table: BusTable) -> list[Metric]:
     ready = Metric("quire_worker_ready", "gauge", "1 for a process that takes work.")
+    state = Metric("quire_worker_state", "gauge", "1 for the state that a process is in.")
     done = Metric("quire_worker_pages_done_total", "counter", "Pages that a process has finished.")
     held = Metric("quire_worker_in_flight", "gauge", "Pages that a process holds.")
     speed = Metric("quire_worker_pages_a_minute", "gauge", "Speed of a process, lately.")
@@ -79,12 +88,27 @@ def _worker_metrics(table: BusTable) -> list[Metric]:
     for worker in table.workers:
         labels = {"worker": worker.worker, "service": worker.service}
         ready.add(1 if worker.state == "ready" else 0, **labels)
+        state.add(1, **labels, state=worker.state)
         done.add(worker.pages_done, **labels)
         held.add(worker.in_flight, **labels)
         speed.add(worker.pages_a_minute, **labels)
         memory.add(worker.rss_bytes, **labels)
         silent.add(worker.heartbeat_age_seconds, **labels)
-    return [ready, done, held, speed, memory, silent]
+    return [ready, state, done, held, speed, memory, silent]
+
+
+def health_metrics(
+    status: str, problems: Iterable[Mapping[str, str]], free_bytes: int
+) -> list[Metric]:
+    """Health as a whole, and what is wrong."""
+    whole = Metric("quire_health", "gauge", "1 for the status that the service is in.")
+    for each in (HEALTHY, DEGRADED, UNHEALTHY):
+        whole.add(1 if each == status else 0, status=each)
+    wrong = Metric("quire_problem", "gauge", "1 for a part that is not healthy.")
+    for part, how in {problem["part"]: problem["status"] for problem in problems}.items():
+        wrong.add(1, part=part, status=how)
+    free = Metric("quire_disk_free_bytes", "gauge", "Free on the disk of the data directory.")
+    return [whole, wrong, free.add(free_bytes)]
 
 
 def engine_metrics(states: Mapping[str, str]) -> Metric:

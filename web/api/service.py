@@ -1,20 +1,22 @@
 """Engines, processes, limits, health, metrics: how the service is."""
 
-import time
-from dataclasses import replace
-from socket import gethostname
-
-import psutil
 from sanic import Blueprint, HTTPResponse, text
 from sanic import json as json_response
 
-from shared.errors import NotFound, QuireError
-from shared.health import HEALTHY, UNHEALTHY, WorkerStatus
-from web.front import Front, Req, front_of
+from shared.errors import NotFound
+from shared.health import HEALTHY, UNHEALTHY
+from web.front import Req, front_of
 from web.operations import Answer, Operation, describes
-from web.prometheus import MEDIA_TYPE, Metric, bus_metrics, engine_metrics, exposition
+from web.prometheus import (
+    MEDIA_TYPE,
+    Metric,
+    bus_metrics,
+    engine_metrics,
+    exposition,
+    health_metrics,
+)
 from web.schemas import LIMIT_NAMES
-from web.service import report_of, table_of
+from web.service import free_bytes, own_status, report_of, store_status, table_of
 
 bp = Blueprint("service")
 
@@ -36,35 +38,26 @@ async def engines(request: Req) -> HTTPResponse:
     Operation(
         "List processes",
         "service",
-        (Answer("Every process on the bus; none while the broker is away.", schema="Workers"),),
+        (
+            Answer(
+                "Every process, also those that should be on the bus and are not; while the "
+                "broker is away only the one that answers.",
+                schema="Workers",
+            ),
+        ),
     )
 )
 async def workers(request: Req) -> HTTPResponse:
     front = front_of(request)
     table = table_of(front)
-    if table is None:
-        return json_response({"workers": [], "broker": UNHEALTHY})
-    age = front.bus.table_age_seconds()
-    aged = [
-        replace(worker, heartbeat_age_seconds=round(worker.heartbeat_age_seconds + age, 3))
-        for worker in table.workers
-    ]
-    rows = [worker.to_json() for worker in (*aged, _own_status())]
-    return json_response({"workers": rows, "broker": HEALTHY})
-
-
-def _own_status() -> WorkerStatus:
-    """This process: it is on nobody's table, for it only watches the bus."""
-    process = psutil.Process()
-    return WorkerStatus(
-        worker=f"web-{process.pid}",
-        role="web",
-        service="web",
-        pid=process.pid,
-        host=gethostname(),
-        state="ready",
-        rss_bytes=process.memory_info().rss,
-        uptime_seconds=round(time.time() - process.create_time(), 1),
+    known = table.workers if table else ()
+    problems = report_of(front).problems(await store_status(front))
+    return json_response(
+        {
+            "workers": [worker.to_json() for worker in (*known, own_status(front))],
+            "broker": HEALTHY if table else UNHEALTHY,
+            "problems": [problem.to_json() for problem in problems],
+        }
     )
 
 
@@ -107,10 +100,11 @@ async def health(request: Req) -> HTTPResponse:
     )
 )
 async def engine_health(request: Req, engine: str) -> HTTPResponse:
-    report = report_of(front_of(request))
+    front = front_of(request)
+    report = report_of(front)
     if not report.knows(engine):
         raise NotFound(f"There is no engine {engine[:40]!r}.", code="unknown_engine")
-    shown = report.engine(engine)
+    shown = report.engine(engine, await store_status(front))
     works = shown["status"] not in {UNHEALTHY, "disabled"}
     return json_response(shown, status=200 if works else 503)
 
@@ -137,15 +131,8 @@ async def metrics(request: Req) -> HTTPResponse:
             Metric("quire_open_pages", "gauge", "Pages that are not settled.").add(pages),
         ]
     report = report_of(front)
+    health = report.unified(store)
+    listed += health_metrics(health["status"], health["problems"], free_bytes(front.settings))
     listed.append(engine_metrics({shown["name"]: shown["status"] for shown in report.engines()}))
     listed += bus_metrics(table_of(front), front.bus.table_age_seconds())
     return text(exposition(listed), content_type=MEDIA_TYPE)
-
-
-async def store_status(front: Front) -> str:
-    """Healthy when the store answers a question."""
-    try:
-        await front.threads.run(front.store.open_work)
-    except QuireError:
-        return UNHEALTHY
-    return HEALTHY

@@ -2,11 +2,10 @@
 
 from sanic import Blueprint, HTTPResponse
 
-from web.api.service import store_status
 from web.front import Req, front_of
 from web.operations import Answer, Operation, describes
 from web.schemas import LIMIT_NAMES
-from web.service import report_of, table_of
+from web.service import report_of, store_status, table_of
 from web.ui.templating import page
 
 bp = Blueprint("system")

@@ -84,6 +84,28 @@ async def test_a_name_that_is_not_ours_is_refused(client: httpx.AsyncClient):
         assert (await client.get("/api/v1/jobs", headers={"Host": host})).status_code == 200
 
 
+async def test_a_proxys_name_is_ours_when_the_settings_say_so(settings: Settings):
+    named = dataclasses.replace(settings, host_names=("ocr.example",))
+    async with serving(named) as client:
+        for host, status in (("OCR.example:443", 200), ("localhost", 200), ("evil.example", 421)):
+            response = await client.get("/api/v1/limits", headers={"Host": host})
+            assert response.status_code == status, host
+        origin = {"Host": "ocr.example", "Origin": "https://ocr.example"}
+        response = await client.post("/api/v1/jobs/none/cancel", headers=origin)
+        assert response.status_code == 404
+
+
+async def test_head_is_get_without_its_body(client: httpx.AsyncClient, store: Store):
+    job = finished_job(store)
+    for path in ("/", "/health", "/api/v1/jobs", f"/api/v1/jobs/{job.id}/result.md", "/metrics"):
+        get, head = await client.get(path), await client.head(path)
+        assert head.status_code == get.status_code, path
+        assert head.content == b""
+        assert head.headers["content-type"] == get.headers["content-type"], path
+    assert (await client.head("/api/v1/jobs/none")).status_code == 404
+    assert (await client.head(f"/api/v1/jobs/{job.id}/cancel")).status_code == 405
+
+
 async def test_every_answer_is_guarded(client: httpx.AsyncClient, store: Store):
     job = finished_job(store)
     for path in ("/", f"/jobs/{job.id}", "/nope", "/api/v1/jobs", "/static/base.css"):

@@ -69,7 +69,7 @@ async def test_every_route_is_described(client: httpx.AsyncClient):
     assert len(listed) > 25
     for route in listed:
         assert operation_of(route.handler) is not None, route.path
-        for method in route.methods:
+        for method in set(route.methods) - {"HEAD"}:
             assert method.lower() in document["paths"][openapi_path(route.path)], route.path
 
 

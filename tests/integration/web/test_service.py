@@ -73,7 +73,9 @@ async def test_health_of_an_engine(client, bus: Bus):
 
 
 async def test_engines_and_workers(client, bus: Bus):
-    assert (await client.get("/api/v1/workers")).json()["workers"] == []
+    alone = (await client.get("/api/v1/workers")).json()
+    assert [shown["role"] for shown in alone["workers"]] == ["web"]
+    assert alone["problems"][0]["part"] == "broker"
     await bus.wait_for_reader()
     bus.table(everyone(), {"recognize.pymupdf": {"pages": 7, "jobs": 2, "bytes": 99}})
     await seen(client, "healthy")

@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from shared.health import BusTable, WorkerStatus, status_of
+from shared.health import BusTable, WorkerStatus, as_of, status_of
 
 
 def worker(name: str, state: str = "ready", role: str = "engine", engine: str = "a"):
@@ -15,7 +15,10 @@ def worker(name: str, state: str = "ready", role: str = "engine", engine: str = 
     [
         ([], "unhealthy"),
         (["ready"], "healthy"),
-        (["ready", "draining"], "healthy"),
+        (["ready", "draining"], "degraded"),
+        (["draining"], "degraded"),
+        (["ready", "restarting"], "degraded"),
+        (["silent"], "unhealthy"),
         (["ready", "loading"], "degraded"),
         (["ready", "lost"], "degraded"),
         (["loading"], "unhealthy"),
@@ -39,3 +42,15 @@ def test_a_process_is_shown_with_all_its_fields():
     data = worker("1").to_json()
     assert set(data) == {field.name for field in fields(WorkerStatus)}
     assert json.loads(json.dumps(data)) == data
+
+
+def test_who_is_silent_since_the_table_was_made_is_shown_as_that():
+    fresh = worker("1")
+    old = WorkerStatus("2", "engine", "s", 2, "h", "ready", heartbeat_age_seconds=1.5)
+    broker = WorkerStatus("b", "broker", "broker", 3, "h", "ready")
+    waiting = WorkerStatus("w", "engine", "s", 4, "h", "restarting", message="It ended.")
+    table = as_of(BusTable("e", 1.0, 1.0, (fresh, old, broker, waiting)), 1.0, 2.0)
+    assert [w.state for w in table.workers] == ["ready", "silent", "ready", "restarting"]
+    assert [w.heartbeat_age_seconds for w in table.workers] == [1.0, 2.5, 0.0, 0.0]
+    assert "said nothing for 2 s" in table.workers[1].message
+    assert table.workers[3].message == "It ended."

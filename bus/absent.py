@@ -1,0 +1,119 @@
+"""Processes that should be there and are not: ended and not back, started and not joined, silent.
+
+Two sources. A supervisor's heartbeat lists its processes; those that are not on the bus are shown
+with its word. A process that was lost without a goodbye is remembered until it, or one in its
+place, says Hello: an engine on a host without a supervisor must not vanish from health.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bus.peers import Peer, to_status
+from shared.health import LOST, SILENT, WorkerStatus
+
+FORGOTTEN_SECONDS = 86_400.0  # a host that was taken away must not trouble health for ever
+MAX_REMEMBERED = 256
+SHOWN_ELSEWHERE = frozenset({"broker", "web"})  # each has a row of its own while it lives
+
+Slot = tuple[str, str]  # host and the name under which it is started there
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    row: WorkerStatus
+    seen_at: float
+
+
+class Absent:
+    """Who is missing, as rows for the table of processes."""
+
+    def __init__(self) -> None:
+        self._gone: dict[Slot, _Gone] = {}
+
+    def joined(self, peer: Peer) -> None:
+        """It, or one in its place, is here."""
+        if self._gone.pop(peer.slot, None) is None:
+            key = (peer.hello.host, peer.hello.service)
+            alike = (s for s, gone in self._gone.items() if (s[0], gone.row.service) == key)
+            self._gone.pop(next(alike, ("", "")), None)
+
+    def lost(self, peer: Peer, why: str, now: float, *, silent: bool = False) -> None:
+        """It is gone without a goodbye, or says nothing any more."""
+        if not peer.hello.service:
+            return
+        row = replace(
+            to_status(peer, now),
+            state=SILENT if silent else LOST,
+            message=_silent() if silent else _lost(peer, why),
+            in_flight=0,
+            running=(),
+            pages_a_minute=0.0,
+            model_loaded=False,
+        )
+        self._gone[peer.slot] = _Gone(row, peer.seen_at)
+        if len(self._gone) > MAX_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def left(self, peer: Peer) -> None:
+        """It said goodbye: nobody misses it."""
+        self._gone.pop(peer.slot, None)
+
+    def rows(self, peers: Iterable[Peer], now: float) -> list[WorkerStatus]:
+        """Everyone who is missing now."""
+        old = [slot for slot, gone in self._gone.items() if now - gone.seen_at > FORGOTTEN_SECONDS]
+        for slot in old:
+            del self._gone[slot]
+        peers = list(peers)
+        here = {(peer.hello.host, peer.hello.pid) for peer in peers}
+        supervised: set[Slot] = set()
+        rows = []
+        for host, process in _supervised(peers):
+            row = _row(host, process)
+            gone = self._gone.get((host, row.worker))
+            supervised.add((host, row.worker))
+            if row.role in SHOWN_ELSEWHERE or (host, row.pid) in here:
+                continue
+            if gone is not None and gone.row.pid == row.pid and row.state == "starting":
+                rows.append(_aged(gone, now))  # it runs and was here before: it is silent
+            else:
+                rows.append(row)
+        alone = [gone for slot, gone in self._gone.items() if slot not in supervised]
+        return rows + [_aged(gone, now) for gone in alone]
+
+
+def _supervised(peers: Iterable[Peer]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for peer in peers:
+        if peer.hello.role == "supervisor":
+            for process in peer.status.get("processes", ()):
+                if isinstance(process, dict):
+                    yield peer.hello.host, process
+
+
+def _row(host: str, process: Mapping[str, Any]) -> WorkerStatus:
+    pid = process.get("pid", 0)
+    return WorkerStatus(
+        worker=str(process.get("name", "")),
+        role=str(process.get("role", "")),
+        service=str(process.get("service", "")),
+        pid=pid if isinstance(pid, int) else 0,
+        host=host,
+        state=str(process.get("state", "")),
+        engine=str(process.get("engine", "")),
+        message=str(process.get("message", "")),
+    )
+
+
+def _aged(gone: _Gone, now: float) -> WorkerStatus:
+    return replace(gone.row, heartbeat_age_seconds=round(now - gone.seen_at, 3))
+
+
+def _lost(peer: Peer, why: str) -> str:
+    return f"{peer.name} is gone: {why}. Look at its log on {peer.hello.host} and start it there."
+
+
+def _silent() -> str:
+    return (
+        "It says nothing any more: it hangs, is stopped, or the network is cut. Its pages go to "
+        "others; its supervisor ends and restarts it when that lasts."
+    )

@@ -1,0 +1,100 @@
+"""Processes that are missing stay in the table, with a sentence."""
+
+import pytest
+from exchange import ENGINE, Exchange
+
+from bus.absent import FORGOTTEN_SECONDS
+from shared.messages import Bye, Exited, Heartbeat, Hello
+
+
+@pytest.fixture
+def bus() -> Exchange:
+    return Exchange()
+
+
+def rows(bus: Exchange, state: str = "") -> dict[str, str]:
+    return {
+        w.worker: w.message
+        for w in bus.core.workers(bus.now)
+        if w.role == "engine" and (w.state == state or not state)
+    }
+
+
+def supervise(bus: Exchange, *processes: tuple[str, int, str]) -> None:
+    if b"boss" not in bus.core.peers:
+        bus.hello("boss", role="supervisor")
+    listed = [
+        {
+            "name": name,
+            "role": "engine",
+            "service": ENGINE,
+            "engine": "fake",
+            "pid": pid,
+            "state": state,
+            "message": f"{name} {state}.",
+        }
+        for name, pid, state in processes
+    ]
+    bus.say("boss", Heartbeat((), (), 0, {"processes": listed}))
+
+
+def join(bus: Exchange, name: str, pid: int, slot: str = "") -> None:
+    hello = Hello(name, "engine", ENGINE, "host", pid, 1, engine="fake", slot=slot)
+    bus.say(name, hello)
+
+
+def test_a_lost_engine_stays_until_one_takes_its_place(bus):
+    join(bus, "one", 11)
+    bus.lose("one")
+    assert "is gone: its connection ended" in rows(bus, "lost")["one"]
+    join(bus, "two", 12)
+    assert rows(bus) == {"two": ""}
+
+
+def test_who_says_goodbye_is_not_missed(bus):
+    join(bus, "one", 11)
+    bus.say("one", Bye())
+    assert rows(bus) == {}
+
+
+def test_a_silent_one_is_shown_until_it_speaks(bus):
+    join(bus, "one", 11)
+    bus.wait(4.5)
+    assert "says nothing any more" in rows(bus, "silent")["one"]
+    (row,) = [w for w in bus.core.workers(bus.now) if w.worker == "one"]
+    assert row.heartbeat_age_seconds >= 4.4
+    join(bus, "one", 11)
+    assert rows(bus, "silent") == {}
+
+
+def test_a_lost_host_is_forgotten_after_a_day(bus):
+    join(bus, "one", 11)
+    bus.lose("one")
+    bus.now += FORGOTTEN_SECONDS + 1
+    assert rows(bus) == {}
+
+
+def test_the_supervisors_word_stands_for_who_is_not_here(bus):
+    supervise(bus, ("fake", 0, "starting"), ("fake-2", 5, "restarting"))
+    assert rows(bus) == {"fake": "fake starting.", "fake-2": "fake-2 restarting."}
+    join(bus, "one", 11, "fake")
+    supervise(bus, ("fake", 11, "starting"), ("fake-2", 5, "restarting"))
+    assert set(rows(bus)) == {"one", "fake-2"}
+    bus.say("boss", Exited("host", 11, signal=9))
+    supervise(bus, ("fake", 11, "restarting"), ("fake-2", 5, "restarting"))
+    assert rows(bus)["fake"] == "fake restarting."
+    assert "one" not in rows(bus)
+
+
+def test_a_supervised_process_that_hangs_is_silent_and_not_starting(bus):
+    supervise(bus, ("fake", 11, "starting"))
+    join(bus, "one", 11, "fake")
+    bus.wait(4.5, alive=("boss",))
+    assert set(rows(bus, "silent")) == {"one"}
+    assert rows(bus, "starting") == {}
+
+
+def test_what_a_supervisor_lists_is_not_trusted_blindly(bus):
+    bus.hello("boss", role="supervisor")
+    bus.say("boss", Heartbeat((), (), 0, {"processes": [3, {"pid": "x"}, {}]}))
+    assert len(bus.core.workers(bus.now)) == 2
