@@ -30,7 +30,7 @@ _PAGE_NUMBER = re.compile(
 )
 # A bracket needs no escape save before what makes it a link or a note; and many programs show
 # what stands between \\[ and \\] as a formula.
-_SPECIAL = re.compile(r"([\\`*]|\](?=[(:]))|(?<!\w)(_)|(_)(?!\w)")
+_SPECIAL = re.compile(r"[\\`*]|\](?=[(:])|(?<![^\W_])_|_(?![^\W_])|~(?=~)|(?<=~)~")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
 _LEADING = re.compile(r"(#{1,6}\s|[+\-*>]\s|\[[ xX]\]\s|\d{1,9}[.)]\s|={3,}|-{3,}|~{3,})")
 

@@ -69,20 +69,20 @@ def _link(url: str, content: Any, depth: int) -> str:
 
 
 def _text(text: str, styles: Sequence[str], *, starts: bool) -> str:
-    # What makes a list or a heading does so only where the line begins.
-    escaped = escape_markdown(text) if starts else escape_markdown("x" + text)[1:]
-    for style in styles:
-        escaped = _styled(escaped, style)
-    return escaped
-
-
-def _styled(text: str, style: str) -> str:
-    if style in _TAGS:
-        return f"<{_TAGS[style]}>{text}</{_TAGS[style]}>" if text.strip() else text
-    mark = _MARKS.get(style)
+    marks = "".join(_MARKS[style] for style in styles if style in _MARKS)  # underlining has none
     edges = _EDGES.match(text)
-    if mark is None or edges is None or not edges[2]:
-        return text  # underlining has no Markdown
-    if edges[1].endswith("\\") or "<" in edges[1] + edges[3]:
-        return text
-    return f"{edges[1]}{mark}{edges[2]}{mark}{edges[3]}"
+    if marks and edges is not None and edges[2]:
+        before = _escaped(edges[1], starts=starts)
+        shown = f"{before}{marks}{_escaped(edges[2])}{marks[::-1]}{_escaped(edges[3])}"
+    else:
+        shown = _escaped(text, starts=starts)
+    for style in styles:
+        if style in _TAGS and text.strip():
+            shown = f"<{_TAGS[style]}>{shown}</{_TAGS[style]}>"
+    return shown
+
+
+def _escaped(text: str, *, starts: bool = False) -> str:
+    """What makes a list or a heading does so only where the block begins."""
+    shown = escape_markdown(text) if starts else escape_markdown("x" + text)[1:]
+    return shown.replace("$", "\\$") if text.count("$") > 1 else shown  # two make a formula

@@ -14,12 +14,12 @@ _ANSWER_SECONDS = 5.0  # a list of models takes milliseconds
 class VlmServer:
     """The server's state. `problem` is a sentence, or "" while pages may be sent."""
 
-    def __init__(self, settings: Settings, client: httpx.Client | None = None) -> None:
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
         self.url = settings.mineru_vlm_url.rstrip("/").removesuffix("/v1")
         self._model = settings.mineru_vlm_model
         key = settings.mineru_vlm_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = client or httpx.Client(headers=headers, timeout=_ANSWER_SECONDS)
+        self._client = httpx.Client(headers=headers, timeout=_ANSWER_SECONDS, transport=transport)
         self._changed = threading.Condition()
         self._problem = ""
         self._hurry = False
