@@ -11,6 +11,7 @@ from typing import Any
 
 from engines.mineru.inline import plain_text, to_markdown
 from engines.mineru.lists import index_markdown, list_markdown
+from engines.raw_page import escape_markdown
 from shared.blocks import Block, BlockType
 from shared.errors import PageFailed
 
@@ -40,20 +41,24 @@ def parse_page(raw: bytes, options: Mapping[str, Any]) -> tuple[Block, ...]:
         document = json.loads(raw)
         if (document["schema"], document["schema_version"]) != (SCHEMA, SCHEMA_VERSION):
             raise PageFailed(f"The raw output is not {SCHEMA} {SCHEMA_VERSION}.", code="bad_raw")
-        blocks = [made for page in document["pages"] for made in _page(page.get("blocks", ()))]
+        ran = document.get("extensions", {}).get("mineru", {})
+        describes = ran.get("tier") == "advanced"  # its VLM says what pictures show
+        pages = [page.get("blocks", ()) for page in document["pages"]]
+        blocks = [made for nodes in pages for made in _page(nodes, describes=describes)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PageFailed("The raw output of the page cannot be read.", code="bad_raw") from error
     return tuple(blocks)
 
 
-def _page(nodes: Sequence[Node]) -> list[Block]:
+def _page(nodes: Sequence[Node], *, describes: bool) -> list[Block]:
     done: list[Block] = []
     for node in nodes:
-        done += [replace(block, engine="mineru") for block in _blocks(node, len(done))]
+        made = _blocks(node, len(done), describes=describes)
+        done += [replace(block, engine="mineru") for block in made]
     return done
 
 
-def _blocks(node: Node, order: int) -> Iterator[Block]:
+def _blocks(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
     kind, box = str(node["type"]), _box(node["bbox"])
     continues = bool(node.get("continues_prev"))
     if kind in _TEXTS:
@@ -70,7 +75,7 @@ def _blocks(node: Node, order: int) -> Iterator[Block]:
         if text:
             yield Block(BlockType.LIST, order, box, text)
     else:
-        yield from _visual(node, kind, order, box, continues=continues)
+        yield from _visual(node, order, describes=describes)
 
 
 def _equation(node: Node, order: int, box: Box) -> Iterator[Block]:
@@ -97,15 +102,18 @@ def _list(node: Node, order: int, box: Box, *, continues: bool) -> Iterator[Bloc
         yield Block(BlockType.LIST, order, box, text, continues_prev=continues)
 
 
-def _visual(node: Node, kind: str, order: int, box: Box, *, continues: bool) -> Iterator[Block]:
+def _visual(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
     """A picture, table, chart or code with its captions and footnotes, in MinerU's order."""
+    box, kind = _box(node["bbox"]), str(node["type"])
     children = [c for c in node["content"] if _is_body(c) or plain_text(c["content"]).strip()]
     parts: list[Block | Node] = []
     owner = order
     for child in children:
         if _is_body(child):
             owner = order + len(parts)
-            parts += _body(child, kind, owner, box, continues=continues)
+            made = _body(child, kind, owner, box, describes=describes)
+            goes_on = bool(node.get("continues_prev")) and kind == "table"
+            parts += [replace(made[0], continues_prev=goes_on), *made[1:]]
         else:
             parts.append(child)
     for number, part in enumerate(parts):
@@ -126,21 +134,22 @@ def _is_body(node: Node) -> bool:
     return str(node["type"]).endswith("_body")
 
 
-def _body(node: Node, kind: str, order: int, box: Box, *, continues: bool) -> list[Block]:
+def _body(node: Node, kind: str, order: int, box: Box, *, describes: bool) -> list[Block]:
     content, image = node["content"], _image(node)
+    text = plain_text(content).strip("\n")
     if kind == "code":
-        text = plain_text(content) if not isinstance(content, str) else content
-        return [Block(BlockType.CODE, order, box, text.strip("\n"))]
-    text = str(content).strip()
+        return [Block(BlockType.CODE, order, box, text)]
     if kind == "table" and "<table" in text:
-        table = Block(BlockType.TABLE, order, box, text, continues_prev=continues, image=image)
-        return [table]
-    if "<table" in text:  # a chart's figures: the picture and what it says
-        return [
-            Block(BlockType.FIGURE, order, box, "", image=image),
-            Block(BlockType.TABLE, order + 1, box, text),
-        ]
-    return [Block(BlockType.FIGURE, order, box, text, image=image)]
+        return [Block(BlockType.TABLE, order, box, text.strip(), image=image)]
+    if kind == "table" and text.strip():  # without cells: the text as it stands on the page
+        return [Block(BlockType.CODE, order, box, text, image=image)]
+    figure = Block(BlockType.FIGURE, order, box, "", image=image)
+    if "<table" in text:  # a chart's figures
+        return [figure, Block(BlockType.TABLE, order + 1, box, text.strip())]
+    if describes or not text.strip():
+        return [replace(figure, content=text.strip())]
+    words = escape_markdown(" ".join(text.split()))
+    return [figure, Block(BlockType.TEXT, order + 1, box, words)]
 
 
 def bare_latex(content: str) -> str:

@@ -5,11 +5,16 @@ import json
 BOX = (0.1, 0.2, 0.8, 0.4)
 
 
-def document(*nodes):
+def document(*nodes, tier="flash"):
     """The raw output of a page with these blocks."""
     blocks = [{"index": n, **node} for n, node in enumerate(nodes)]
     page = {"page_idx": 0, "blocks": blocks}
-    value = {"schema": "docvortex.middle", "schema_version": "2.0", "pages": [page]}
+    value = {
+        "schema": "docvortex.middle",
+        "schema_version": "2.0",
+        "extensions": {"mineru": {"tier": tier, "parse_mode": "txt"}},
+        "pages": [page],
+    }
     return json.dumps(value).encode()
 
 

@@ -76,13 +76,21 @@ def test_a_chart_is_a_picture_and_the_figures_in_it():
     assert [figure.order, table.order] == [0, 1]
 
 
-def test_a_picture_keeps_what_the_model_says_of_it():
-    [figure] = blocks_of(visual("image", "A cat on a mat.", image="ab.png"))
-    assert (figure.type, figure.content, figure.image) == (
-        BlockType.FIGURE,
-        "A cat on a mat.",
-        "ab",
-    )
+def test_a_table_without_cells_is_its_text_as_it_stands():
+    [text] = blocks_of(visual("table", "a  b\n1  2", image="ab.jpg"))
+    assert (text.type, text.content, text.image) == (BlockType.CODE, "a  b\n1  2", "ab")
+
+
+def test_the_words_in_a_picture_are_text():
+    figure, text = blocks_of(visual("image", "Untightened\nnut", image="ab.png"))
+    assert (figure.type, figure.content, figure.image) == (BlockType.FIGURE, "", "ab")
+    assert (text.type, text.content, text.bbox) == (BlockType.TEXT, "Untightened nut", figure.bbox)
+
+
+def test_what_the_vlm_says_of_a_picture_stands_in_for_it():
+    raw = document(visual("image", "A cat on a mat.", image="ab.png"), tier="advanced")
+    [figure] = parse_page(raw, {})
+    assert (figure.type, figure.content) == (BlockType.FIGURE, "A cat on a mat.")
 
 
 @pytest.mark.parametrize("latex", ["x^2", "\\[x^2\\]", "$$x^2$$", "$x^2$", "\\(x^2\\)", " x^2 "])

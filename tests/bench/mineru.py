@@ -1,0 +1,218 @@
+"""MinerU through quire beside MinerUParser called directly: speed, accuracy, memory.
+
+    .venv/bin/python tests/bench/mineru.py speed [--scanned] [--at-once N]
+    .venv/bin/python tests/bench/mineru.py accuracy
+    .venv/bin/python tests/bench/mineru.py memory [--pages 1000]
+
+`bash deploy/engine.sh mineru` comes first. `speed` reads the same files both ways in the same run,
+models loaded and warm: `MinerUParser.parse` of whole files, one after the other, and jobs from
+submission to written artifacts. Scans are read with the stand-ins of tests/fakes/mineru_weights.py.
+`accuracy` scores flash on born-digital pages (NED, lower is better). `memory` reads a book.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402
+
+from shared.render import page_markdown  # noqa: E402
+from tests.bench.memory import make_book  # noqa: E402
+from tests.fakes.mineru_weights import make_weights  # noqa: E402
+from tests.fakes.systems import System, run_system  # noqa: E402
+
+PYTHON = ROOT / ".venv-mineru" / "bin" / "python"
+# file, page range
+BORN_DIGITAL = (
+    ("tracemonkey.pdf", "1-14"),
+    ("irs_manual_400p.pdf", "1-40"),
+    ("dpr_two_column.pdf", "1-2"),
+    ("edgar.pdf", "1"),
+    ("faa_amt_handbook.pdf", "1"),
+    ("otsl_page9.pdf", "1"),
+)
+SCANNED = (("cardinal.pdf", "1-4"), ("huck_c02-22.pdf", "1"), ("edgar_image.pdf", "1"))
+TRUTHS = (  # file, page, truth
+    ("edgar.pdf", 1, "edgar.pdf.md"),
+    ("dpr_two_column.pdf", 1, "dpr_two_column.pdf.p1.md"),
+    ("code_and_formula.pdf", 0, "code_and_formula.pdf.md"),
+    ("chinese_tables.pdf", 1, "chinese_tables.pdf.md"),
+    ("faa_amt_handbook.pdf", 1, "faa_amt_handbook.pdf.md"),
+    ("otsl_page9.pdf", 1, "otsl_page9.pdf.md"),
+    ("right_to_left_01.pdf", 1, "right_to_left_01.pdf.md"),
+)
+# Reads [path, page range] pairs from its arguments; the first one warms up.
+DIRECT = """
+import json, sys, time
+def main():
+    from mineru.parser import MinerUParser
+    parser = MinerUParser(tier="flash")
+    (first, _), *_ = files = json.loads(sys.argv[1])
+    parser.parse(first, page_range="1")
+    pages, texts, started = 0, [], time.perf_counter()
+    for path, wanted in files:
+        read = parser.parse(path, page_range=wanted)
+        pages += len(read.pages)
+        texts.append(read.markdown())
+    print(json.dumps([pages, time.perf_counter() - started, texts]))
+if __name__ == "__main__":
+    main()
+"""
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("speed", "accuracy", "memory"))
+    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus")
+    parser.add_argument("--scanned", action="store_true")
+    parser.add_argument("--at-once", type=int, default=0)
+    parser.add_argument("--pages", type=int, default=1000)
+    given = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = make_weights(Path(folder) / "weights") if given.scanned else Path(folder)
+        if given.what == "speed":
+            files = SCANNED if given.scanned else BORN_DIGITAL
+            listed = [(given.corpus / "dev" / name, pages) for name, pages in files]
+            compare_speed(listed, weights, given.at_once)
+        elif given.what == "accuracy":
+            compare_accuracy(given.corpus)
+        else:
+            asyncio.run(watch_memory(given.pages))
+
+
+def compare_speed(files: list[tuple[Path, str]], weights: Path, at_once: int) -> None:
+    """Pages a second both ways, and the ratio."""
+    pages, seconds, _ = read_directly(files, weights)
+    print(f"directly: {pages} pages in {seconds:.1f} s, {pages / seconds:.2f} pages/s", flush=True)
+    flags = {"mineru_models": str(weights), "mineru_pages": at_once}
+    ours, took = asyncio.run(read_with_quire(files, flags))
+    print(f"quire: {ours} pages in {took:.1f} s, {ours / took:.2f} pages/s")
+    print(f"ratio {ours / took * seconds / pages:.2f}")
+
+
+def read_directly(files: list[tuple[Path, str]], weights: Path) -> tuple[int, float, list[str]]:
+    """Pages, seconds and Markdown by file."""
+    given = json.dumps([(str(path), pages) for path, pages in files])
+    with tempfile.TemporaryDirectory() as home:
+        script = Path(home) / "direct.py"  # its render workers import it again
+        script.write_text(DIRECT)
+        environment = {
+            "MINERU_HOME": home,
+            "MINERU_LOG_LEVEL": "error",
+            "MINERU_MODEL_SOURCE": "local",
+            "MINERU_MODEL_BASE_DIR": str(weights),
+        }
+        done = subprocess.run(
+            [PYTHON, script, given],
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+    pages, seconds, texts = json.loads(done.stdout)
+    return pages, seconds, texts
+
+
+@contextlib.asynccontextmanager
+async def mineru(**flags: Any) -> Any:
+    """A system with one MinerU process, warm."""
+    pythons = f"mineru={PYTHON}"
+    async with run_system(engines="mineru", engine_pythons=pythons, **flags) as system:
+        job = await system.submit(make_book(1), engine="mineru")
+        await system.finished(job)
+        yield system
+
+
+async def read_with_quire(
+    files: list[tuple[Path, str]], flags: dict[str, Any]
+) -> tuple[int, float]:
+    """Pages, and seconds from the first submission to the last artifact."""
+    async with mineru(**flags) as system:
+        if list(Path(flags["mineru_models"]).iterdir()):  # load the models, too
+            path, _ = files[0]
+            warm = await system.submit(path.read_bytes(), engine="mineru", pages="1")
+            await system.finished(warm, 120)
+        started = time.perf_counter()
+        jobs = []
+        for path, pages in files:
+            options = {"tier": "flash"}
+            data = path.read_bytes()
+            jobs.append(await system.submit(data, engine="mineru", pages=pages, options=options))
+        done = [await system.finished(job, seconds=600) for job in jobs]
+        took = time.perf_counter() - started
+        for job in done:
+            assert job.counts.done == job.counts.total, job
+        return sum(job.counts.done for job in done), took
+
+
+def compare_accuracy(corpus: Path) -> None:
+    """NED of flash through quire and directly."""
+    score = _scorer(corpus)
+    files = [(corpus / "dev" / name, str(page) if page else "") for name, page, _ in TRUTHS]
+    with tempfile.TemporaryDirectory() as folder:
+        _, _, theirs = read_directly(files, Path(folder))
+        ours = asyncio.run(_texts(files, Path(folder)))
+    print("| page | quire | directly |\n|---|---|---|")
+    for (name, _, truth), mine, direct in zip(TRUTHS, ours, theirs, strict=True):
+        expected = (corpus / "dev" / "truth" / truth).read_text(encoding="utf-8")
+        neds = [float(score(expected, text)["ned"]) for text in (mine, direct)]
+        print(f"| {name} | {neds[0]:.3f} | {neds[1]:.3f} |")
+
+
+async def _texts(files: list[tuple[Path, str]], weights: Path) -> list[str]:
+    async with mineru(mineru_models=str(weights)) as system:
+        texts = []
+        for path, pages in files:
+            options = {"tier": "flash", "ocr": "never"}
+            job = await system.submit(
+                path.read_bytes(), engine="mineru", pages=pages, options=options
+            )
+            await system.finished(job)
+            texts.append("\n\n".join(page_markdown(r.blocks) for r in system.store.results(job.id)))
+        return texts
+
+
+async def watch_memory(pages: int) -> None:
+    """Resident MiB of the engine with its render workers at each tenth of a book."""
+    async with mineru() as system:
+        job = await system.submit(make_book(pages), engine="mineru")
+        for tenth in range(1, 11):
+            goal = pages * tenth // 10
+            job = await system.until(job, lambda j, g=goal: j.counts.settled >= g, seconds=3600)
+            own, workers = _resident(system)
+            print(f"{job.counts.settled:5d} pages: engine {own:.0f}, render workers {workers:.0f}")
+        job = await system.finished(job, seconds=600)
+        print(f"{job.state}: {job.counts.done} done, {(job.finished or 0) - job.created:.0f} s")
+
+
+def _resident(system: System) -> tuple[float, float]:
+    engine = psutil.Process(system.pid("mineru"))
+    children = sum(child.memory_info().rss for child in engine.children(recursive=True))
+    return engine.memory_info().rss / 2**20, children / 2**20
+
+
+def _scorer(corpus: Path) -> Any:
+    where = importlib.util.spec_from_file_location("score", corpus / "score.py")
+    if where is None or where.loader is None:
+        raise SystemExit(f"No score.py in {corpus}.")
+    scorer = importlib.util.module_from_spec(where)
+    where.loader.exec_module(scorer)
+    return scorer.score
+
+
+if __name__ == "__main__":
+    main()
