@@ -74,7 +74,9 @@ async def reading(request: Req, job_id: str, number: str) -> HTTPResponse:
     front = front_of(request)
     wanted = page_number(number)
     job = await front.threads.run(front.store.job, job_id)
-    tasks = await front.threads.run(front.store.pages, job_id)
+    # The pages beside this one are its neighbours by number, unless some were left out.
+    near = {} if job.pages else {"after": max(0, wanted - 2), "limit": 3}
+    tasks = await front.threads.run(front.store.pages, job_id, **near)
     asked = request.args.get("engine") or _first_engine(tasks, wanted)
     running = front.hub.running(job_id)
     pages = [page_row(task, running) for task in tasks]
