@@ -11,7 +11,7 @@ function show(row, job) {
   state.dataset.state = job.state;
   state.lastChild.textContent = word(job.state);
   const { total, done, failed } = job.counts;
-  row.querySelector("[data-part=pages]").textContent = total ? count("{n} page", "{n} pages", total) : "";
+  row.querySelector("[data-part=pages]").textContent = total ? count("{n} page", "{n} pages", total / job.engine.split(",").length) : "";
   const thumb = row.querySelector(".thumb");
   if (thumb && done && !thumb.childElementCount) {
     const image = document.createElement("img");
