@@ -1,6 +1,5 @@
 """One page in, its output out: text layer or OCR, layout, boxes on the page as displayed."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engines.crops import crop_figure
 from engines.deskew import find_skew
 from engines.frame import Frame, straighten, turn
 from engines.layout import lay_out, load_layout
@@ -15,6 +15,13 @@ from engines.ocr_page import make_page
 from engines.ocr_regions import regions_of
 from engines.orientation import find_turn, runs_sideways, vote
 from engines.pdf_page import DPI, open_page, render, turn_of_text
+from engines.picture_text import (
+    PictureText,
+    pictures_of,
+    read_pictures,
+    with_picture_text,
+    words_of,
+)
 from engines.rapid.arrays import Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.raw_page import RawLine, RawRegion, dump_page, parse_page
@@ -29,8 +36,6 @@ _DOUBTFUL = 0.8  # mean confidence below which the page may stand upside down
 _LETTER_POINTS = 14.0  # height of a usual line's box: 10 point letters and the detector's margin
 _LEAST_SIDE = 1000  # pixels of the long side; smaller pictures are enlarged
 _MOST_ENLARGED = 3.0
-_CROP_SIDE = 1600  # pixels; figures larger than this are shrunk
-_LEAST_CROP = 16  # pixels; smaller "figures" are specks
 
 
 class PageReader:
@@ -108,17 +113,22 @@ class _Work:
         scaled = Frame(frame.to_page @ np.diag([1 / own[0], 1 / own[1], 1.0]), turned)
         regions = lay_out(document, ocr=False, tables=self._tables)
         self._step("layout")
+        pictures = pictures_of(document[0]) if self._ocr != "never" else []
         images: dict[str, bytes] = {}
-        picture: Pixels | None = None
+        drawn: Pixels | None = None
         dpi = float(DPI)
+        if pictures or any(region.kind == "picture" for region in regions):
+            drawn, dpi = render(document[0])
+            self._step("render")
+        texts: list[PictureText] = []
+        if pictures and drawn is not None:
+            words = words_of(document[0])
+            texts = read_pictures(drawn, dpi / 72, pictures, words, self._lines, self._progress)
+            self._step("pictures")
         raw = []
-        for region in regions:
-            name = None
-            if region.kind == "picture":
-                if picture is None:
-                    picture, dpi = render(document[0])
-                name = _crop(picture, region, dpi / 72, images)
-            raw.append(_on_page(region, scaled, name, None))
+        for region, confidence in with_picture_text(regions, texts):
+            name = crop_figure(drawn, region, dpi / 72, images) if drawn is not None else None
+            raw.append(_on_page(region, scaled, name, confidence))
         return self._output(raw, width, height, "text_layer", scaled, images, ())
 
     def read_image(self, image: Pixels, dpi: float, unsound: str) -> PageOutput:
@@ -159,7 +169,7 @@ class _Work:
         images: dict[str, bytes] = {}
         raw = []
         for region in regions:
-            name = _crop(image, region, 1 / scale, images) if region.kind == "picture" else None
+            name = crop_figure(image, region, 1 / scale, images)
             if region.kind == "picture" and name is None:
                 continue
             known = [sure[id(line)] for line in region.lines if id(line) in sure]
@@ -246,22 +256,3 @@ def _on_page(
     )
     box = frame.box_on_page(region.box)
     return RawRegion(region.kind, box, lines, region.table, image, confidence)
-
-
-def _crop(image: Pixels, region: Region, scale: float, images: dict[str, bytes]) -> str | None:
-    """Keep the region's pixels as WebP; its sha256, or None when there is nothing to keep."""
-    x0, y0, x1, y1 = (round(value * scale) for value in region.box)
-    part = image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-    if min(part.shape[:2]) < _LEAST_CROP:
-        return None
-    shrink = _CROP_SIDE / max(part.shape[:2])
-    if shrink < 1:
-        part = np.asarray(
-            cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8
-        )
-    done, data = cv2.imencode(".webp", part[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 85])
-    if not done:
-        return None
-    name = hashlib.sha256(data.tobytes()).hexdigest()
-    images[name] = data.tobytes()
-    return name

@@ -15,14 +15,17 @@ NUMBERED = re.compile(r"\s*(?:\d{1,3}[.)]|\(?[a-z]\))\s")
 
 
 def join_lines(lines: Sequence[str]) -> str:
-    """One line of text: words hyphenated at a line's end are joined, CJK needs no space."""
+    """One line of text: words hyphenated at a line's end are joined, CJK needs no space.
+
+    Also not beside a number or a Latin word: such a line ended where it was full.
+    """
     text = ""
     for line in (each.strip() for each in lines):
         if not line:
             continue
         if text and _HYPHEN.search(text) and line[0].islower():
             text = text[:-1] + line
-        elif text and not (_CJK_END.search(text) and _CJK_START.match(line)):
+        elif text and not (_CJK_END.search(text) or _CJK_START.match(line)):
             text += " " + line
         else:
             text += line

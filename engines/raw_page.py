@@ -155,6 +155,10 @@ def _blocks(regions: Sequence[RawRegion]) -> list[Block]:
         if type_ is BlockType.LIST and blocks and blocks[-1].type is BlockType.LIST:
             blocks[-1] = _joined(blocks[-1], content, region.box)
             continue
+        if type_ is BlockType.FIGURE and region.lines:
+            # Its labels come first: behind it they would part it from its caption.
+            text = escape_markdown(join_lines([line.text for line in region.lines]))
+            blocks.append(Block(BlockType.TEXT, len(blocks), region.box, text, engine="pymupdf"))
         blocks.append(
             Block(
                 type=type_,
@@ -167,9 +171,6 @@ def _blocks(regions: Sequence[RawRegion]) -> list[Block]:
                 image=region.image,
             )
         )
-        if type_ is BlockType.FIGURE and region.lines:
-            text = escape_markdown(join_lines([line.text for line in region.lines]))
-            blocks.append(Block(BlockType.TEXT, len(blocks), region.box, text, engine="pymupdf"))
     return _with_captions(_with_a_body(blocks))
 
 

@@ -25,12 +25,19 @@ BUCKETS: tuple[int, ...] = (
 # Width of a batch in pixels. Measured: CPU time a pixel is the same from 640 to 2560, and small
 # batches are seldom half empty.
 _BATCH_PIXELS = 640
+_END_MARGIN = 0.2  # of a line's height; the detector's boxes end close behind a full stop
 _PADDING = 127  # the middle gray, which is zero to the model
+# Lines are read at nine tenths of their width: a tenth less work, and no more errors (measured).
+_SQUEEZE = 0.9
 _TALL = 1.5  # crops taller than this times their width are text that runs down
 
 
 def crop_line(image: Pixels, box: Floats) -> Pixels:
-    """The pixels inside a box of four corners, straightened; text that runs down is turned."""
+    """The pixels inside a box of four corners, straightened; text that runs down is turned.
+
+    A little is added at both ends of the line: a letter cut at the edge is lost.
+    """
+    box = _lengthened(box)
     width = max(1, int(max(_distance(box[0], box[1]), _distance(box[2], box[3]))))
     height = max(1, int(max(_distance(box[0], box[3]), _distance(box[1], box[2]))))
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
@@ -117,7 +124,7 @@ def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) 
 def width_of(crop: Pixels) -> int:
     """How wide the model gets a crop, in pixels, whose height becomes `HEIGHT`."""
     height, width = int(crop.shape[0]), int(crop.shape[1])
-    return math.ceil(HEIGHT * width / max(1, height))
+    return math.ceil(HEIGHT * width / max(1, height) * _SQUEEZE)
 
 
 def prepared(crop: Pixels, width: int) -> Pixels:
@@ -126,6 +133,18 @@ def prepared(crop: Pixels, width: int) -> Pixels:
     inner = max(1, min(width, width_of(crop)))
     image[:, :inner] = cv2.resize(crop, (inner, HEIGHT))
     return image
+
+
+def _lengthened(box: Floats) -> Floats:
+    along, across = box[1] - box[0], box[3] - box[0]
+    long, high = _distance(box[1], box[0]), _distance(box[3], box[0])
+    if long >= high:
+        more = along * (_END_MARGIN * high / max(long, 1.0))
+        moved = np.stack([-more, more, more, -more])
+    else:
+        more = across * (_END_MARGIN * long / max(high, 1.0))
+        moved = np.stack([-more, -more, more, more])
+    return np.asarray(box + moved, dtype=np.float32)
 
 
 def _distance(start: Floats, end: Floats) -> float:

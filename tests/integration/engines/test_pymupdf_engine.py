@@ -183,3 +183,47 @@ def test_a_precision_without_a_runtime_for_it_is_refused(precision):
     with pytest.raises(OutsideFailed, match="ocr_precision"):
         made.load()
     assert "ocr_precision" in made.health().message
+
+
+def mixed_pdf(*, labelled=False):
+    """A page of text with a picture of text between its paragraphs."""
+    with pymupdf.open() as drawn:
+        inside = drawn.new_page(width=420, height=120)
+        for number, line in enumerate(("Letters that are pixels alone", "and their second line")):
+            inside.insert_text((20, 45 + 35 * number), line, fontsize=18)
+        pixmap = inside.get_pixmap(dpi=200)
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for top, name in ((60, "before"), (460, "after")):
+            for number in range(6):
+                line = f"Paragraph {name}, line {number}: plain words of the text layer go on."
+                page.insert_text((72, top + 16 * number), line, fontsize=11)
+        place = pymupdf.Rect(72, 220, 492, 340)
+        page.insert_image(place, pixmap=pixmap, overlay=False)
+        if labelled:  # what the picture shows stands over it as text, too
+            page.insert_text((92, 265), "Letters that are pixels alone", fontsize=18)
+        return document.tobytes()
+
+
+def test_text_in_a_picture_is_read_between_what_stands_above_and_below(engine):
+    output = answer(engine, mixed_pdf())
+    assert output.source == "text_layer"
+    text = " ".join(block.content for block in output.blocks)
+    places = [
+        text.index(part)
+        for part in ("before, line 5", "Letters that are pixels", "second line", "after, line 0")
+    ]
+    assert places == sorted(places)
+    assert any(block.type is BlockType.FIGURE for block in output.blocks)
+
+
+def test_what_the_text_layer_says_over_a_picture_is_not_read_twice(engine):
+    text = " ".join(b.content for b in answer(engine, mixed_pdf(labelled=True)).blocks)
+    assert text.count("pixels alone") == 1
+    assert text.count("second line") == 1
+
+
+def test_pictures_are_left_alone_when_ocr_is_never_wanted(engine):
+    text = " ".join(b.content for b in answer(engine, mixed_pdf(), ocr="never").blocks)
+    assert "pixels" not in text
+    assert "after, line 5" in text
