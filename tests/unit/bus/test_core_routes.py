@@ -161,7 +161,7 @@ def test_an_engine_that_is_back_in_time_keeps_its_pages():
 
 
 def test_an_engine_that_restarts_counts_as_here_for_a_while():
-    bus = started_bus(fallback_seconds=3.0)
+    bus = started_bus(fallback_seconds=3.0, engines=())
     bus.hello("a")
     bus.wait(1.5, ("split", "collect", "a"))
     assert split_chunk(bus).header["engines"] == []  # asked for before anybody was here
@@ -177,6 +177,37 @@ def test_an_engine_that_restarts_counts_as_here_for_a_while():
     bus.wait(3.0, ("split", "collect"))
     bus.submit("m")
     assert bus.tasks("split")[-1].header["engines"] == []
+
+
+def test_a_young_broker_counts_on_the_engines_of_the_settings_unless_they_say_no():
+    for state, wanted in (("loading", ["deepseek", "fake"]), ("blocked", ["fake"])):
+        bus = Exchange(engines=("deepseek:gpu0", "fake"))
+        bus.hello("split", role="split")
+        bus.say(
+            "d",
+            Hello(
+                "d", "engine", "recognize.deepseek", "h", 9, 1, (), "deepseek", {}, {"state": state}
+            ),
+        )
+        bus.wait(1.5, ("split", "d"))
+        bus.submit("j")
+        [task] = bus.tasks("split")
+        assert task.header["engines"] == wanted
+        bus.split_done(task, 9, finished=True)
+        bus.wait(2.0, ("split", "d"))
+        bus.submit("k")
+        assert bus.tasks("split")[-1].header["engines"] == []
+
+
+def test_a_page_does_not_wait_long_for_an_engine_that_says_it_cannot_work():
+    bus = started_bus(fallback_seconds=60.0)
+    split_chunk(bus)
+    bus.say("other", Hello("other", "engine", "recognize.other", "h", 9, 1, (), "other", {}, READY))
+    blocked = {"state": "blocked"}
+    bus.say("a", Hello("a", "engine", "recognize.fake", "h", 8, 1, (), "fake", {}, blocked))
+    page(bus, 1, "to_ready")
+    bus.wait(5.0, ("split", "collect", "other", "sender", "a"))
+    assert again_of(bus) == [[[1, "auto", "fake"]]]
 
 
 def test_tries_are_told_with_the_answer_and_with_the_verdict():
