@@ -111,7 +111,7 @@ async def test_a_cut_link_loses_nothing(hosts, running, make_pdf, tmp_path):
             await system.until(job, lambda now: now.counts.done >= 5)
             assert far_ends(engine.pid) == {(BROKER, PORT)}
             hosts.cut()
-            await system.table(lambda table: not table.of_engine("text"))
+            await system.table(lambda now: [w.state for w in now.of_engine("text")] == ["silent"])
             left = system.store.job(job.id).counts.pending
             hosts.mend()
             job = await system.finished(job)
