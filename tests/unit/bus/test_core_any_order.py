@@ -1,4 +1,4 @@
-"""Any order of submits, losses, restarts and answers: no page lost, no credit exceeded, no leak."""
+"""Any order of submits, losses, silences, restarts and answers: nothing lost, exceeded, leaked."""
 
 from typing import Any
 
@@ -7,7 +7,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from shared.messages import Closed, Committed, Kill, Result, Returned, Revoke, Task, page_key
+from shared.messages import (
+    Cancel,
+    Closed,
+    Committed,
+    Heartbeat,
+    Kill,
+    Priority,
+    Result,
+    Returned,
+    Revoke,
+    Task,
+    page_key,
+)
 from shared.messages import Hello as HelloMessage
 
 PAGES = 3
@@ -26,13 +38,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.jobs: set[str] = set()
         self.holds: dict[str, dict[str, Task]] = {}
         self.open: dict[str, dict[str, Task]] = {}
+        self.credits: dict[str, int] = {}
         self.results: list[Result] = []
         self.new_broker()
 
     def new_broker(self) -> None:
         self.epoch += 1
         self.bus = Exchange(
-            f"e{self.epoch}", page_attempts=2, crash_attempts=2, split_chunk_pages=2
+            f"e{self.epoch}",
+            page_attempts=2,
+            crash_attempts=2,
+            split_chunk_pages=2,
+            hang_seconds=20.0,
         )
         self.results = []
         self.splits: list[Task] = []
@@ -48,7 +65,8 @@ class AnyOrder(RuleBasedStateMachine):
         held: list[Any] = [(k, t.lease, "running") for k, t in self.holds[worker].items()]
         held += [(k, t.lease, "answered") for k, t in self.open[worker].items()]
         pid = int(worker[1:])
-        message = HelloMessage(worker, "engine", ENGINE, "h", pid, CREDIT, tuple(held), "fake")
+        credit = self.credits.setdefault(worker, CREDIT)
+        message = HelloMessage(worker, "engine", ENGINE, "h", pid, credit, tuple(held), "fake")
         self.bus.say(worker, message)
         for key, task in self.open[worker].items():
             self.bus.say(worker, Result(key, task.lease, "done"))
@@ -63,6 +81,7 @@ class AnyOrder(RuleBasedStateMachine):
                     assert known or message.key in self.settled  # a Revoke follows
                     if message.key not in self.open[worker]:
                         self.holds[worker][message.key] = message
+                        assert len(self.holds[worker]) <= self.credits[worker]
                 elif isinstance(message, Committed):
                     for key in message.keys:
                         self.open[worker].pop(key, None)
@@ -109,15 +128,57 @@ class AnyOrder(RuleBasedStateMachine):
             self.holds[worker], self.open[worker] = {}, {}
         self.say_hello(worker)
 
-    @rule(worker=st.sampled_from(WORKERS), begin=st.booleans())
-    def crash(self, worker: str, *, begin: bool) -> None:
+    @rule(worker=st.sampled_from(WORKERS), begun=st.integers(0, 3))
+    def crash(self, worker: str, begun: int) -> None:
+        """It may be the third in a row at its place, with other pages each time."""
         if worker in self.holds:
             tasks = list(self.holds.pop(worker).values())
             del self.open[worker]
-            if begin and tasks:
-                self.bus.start(worker, tasks[0])
+            charged = sum(self.bus.crashes().values())
+            forgiven = self.bus.core.counters["forgiven"]
+            for task in tasks[:begun]:
+                self.bus.start(worker, task)
             self.bus.lose(worker)
             self.bus.told[worker] = []
+            if self.bus.core.counters["forgiven"] == forgiven:
+                assert sum(self.bus.crashes().values()) <= charged + (begun >= 1)
+
+    @rule(worker=st.sampled_from(WORKERS), comes_back=st.booleans())
+    def silence(self, worker: str, *, comes_back: bool) -> None:
+        """Its pages go to others; then it speaks again, or its connection ends."""
+        if worker in self.holds:
+            for task in list(self.holds[worker].values())[:1]:
+                self.bus.start(worker, task)
+            others = [name for name in self.holds if name != worker]
+            self.beat(others)
+            self.bus.wait(4.5, ("collect", "split", *others))
+            assert worker.encode() not in self.bus.core.peers
+            self.bus.told[worker] = []
+            if comes_back:
+                self.say_hello(worker)
+            else:
+                self.bus.lose(worker)
+                del self.holds[worker], self.open[worker]
+
+    @rule(worker=st.sampled_from(WORKERS), credit=st.integers(1, 3))
+    def change_credit(self, worker: str, credit: int) -> None:
+        if worker in self.holds and len(self.holds[worker]) <= credit:
+            self.settle_messages()
+            self.credits[worker] = credit
+            held = (*self.holds[worker], *self.open[worker])
+            self.bus.say(worker, Heartbeat(held, (), 0, {"credit": credit}))
+
+    @rule(job=st.sampled_from(JOBS), lane=st.sampled_from(["interactive", "batch", "backfill"]))
+    def priority(self, job: str, lane: str) -> None:
+        self.bus.say("web", Priority(job, lane))
+
+    @rule(job=st.sampled_from(JOBS))
+    def cancel(self, job: str) -> None:
+        """The store settles its pages first, then the bus hears of it."""
+        if job in self.jobs:
+            self.jobs.discard(job)
+            self.settled |= {page_key(job, page, "fake") for page in range(1, PAGES + 1)}
+            self.bus.say("web", Cancel(job))
 
     @rule(worker=st.sampled_from(WORKERS))
     def reconnect(self, worker: str) -> None:
@@ -170,16 +231,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.beat()
         self.bus.wait(seconds, ("collect", "split", *self.holds))
 
-    def beat(self) -> None:
-        for worker, held in self.holds.items():
-            self.bus.beat(worker, [*held, *self.open[worker]], [])
+    def beat(self, workers: list[str] | None = None) -> None:
+        for worker in self.holds if workers is None else workers:
+            held = [*self.holds[worker], *self.open[worker]]
+            self.bus.say(worker, Heartbeat(tuple(held), (), 0, {"credit": self.credits[worker]}))
 
     @invariant()
     def credit_holds(self) -> None:
         self.settle_messages()
         for worker, held in self.holds.items():
-            assert len(held) <= CREDIT
-            assert len(self.bus.core.peers[worker.encode()].leases) <= CREDIT
+            assert len(held) <= self.credits[worker]
+            assert len(self.bus.core.peers[worker.encode()].leases) <= self.credits[worker]
 
     @invariant()
     def counts_agree(self) -> None:
