@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 from bus.codec import decode, encode, encode_relayed
 from bus.core import Broadcast, Command, Core, Send
 from bus.door import BUS, EVENTS, FAILED, Door
-from bus.sockets import check_bind, make_socket
+from bus.sockets import check_bind, make_socket, send_frames
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
 from shared.health import WorkerStatus
@@ -175,14 +175,14 @@ class Broker:
             return
         try:
             topic = b"job:" + command.message.job.encode()
-            self._events.send_multipart([topic, *encode(command.message)], zmq.NOBLOCK)
+            send_frames(self._events, [topic, *encode(command.message)])
         except zmq.Again:
             self.core.counters["events_dropped"] += 1
 
     def _send(self, command: Send) -> None:
         frames = encode_relayed(command.message, command.digest, command.payload)
         try:
-            self._router.send_multipart([command.peer, *frames], zmq.NOBLOCK, copy=False)
+            send_frames(self._router, [command.peer, *frames])
         except zmq.ZMQError as error:
             if error.errno not in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
                 raise
@@ -215,7 +215,7 @@ class Broker:
             counters={**self.core.counters, **self.core.gauges(now)},
         )
         try:
-            self._events.send_multipart([TABLE_TOPIC, *encode(table)], zmq.NOBLOCK)
+            send_frames(self._events, [TABLE_TOPIC, *encode(table)])
         except zmq.Again:
             return  # nobody reads as fast as we publish; the next table says it all again
 

@@ -18,7 +18,7 @@ import zmq
 
 from bus.dial import Dial
 from bus.line import Beat, Receive
-from bus.sockets import make_socket
+from bus.sockets import make_socket, send_frames
 from bus.wakeup import Wakeup
 from shared.settings import Settings
 
@@ -125,7 +125,7 @@ class Link:
             return
         while self._outbox:
             try:
-                self._socket.send_multipart(self._outbox[0], zmq.NOBLOCK, copy=False)
+                send_frames(self._socket, self._outbox[0])
             except zmq.Again:
                 return
             self._outbox.popleft()

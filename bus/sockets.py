@@ -1,12 +1,17 @@
 """Sockets with the options that every one of ours has."""
 
 import ipaddress
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import zmq
 
 from shared.errors import Misconfigured
 
+_NOW = int(zmq.NOBLOCK)
+_NOW_AND_MORE = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
+_COPY_BYTES = 64 * 1024  # above this sending without a copy is cheaper
 HIGH_WATER_MARK = 10_000  # a tripwire, not flow control: credit keeps far below it
 MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
 RECONNECT_MS = 50
@@ -57,3 +62,15 @@ def check_bind(address: str, *, keyed: bool) -> None:
         "a loopback or ipc address for QUIRE_BUS and QUIRE_BUS_EVENTS.",
         param="bus",
     )
+
+
+def send_frames(socket: zmq.Socket[bytes], frames: Sequence[Any]) -> None:
+    """Send one message or raise zmq.ZMQError (Again: nobody takes it). Never blocks.
+
+    As `send_multipart`, in half its time: that computes with enums for each frame, and makes a
+    message object of each, where small ones are better copied.
+    """
+    last = len(frames) - 1
+    for number, frame in enumerate(frames):
+        flags = _NOW if number == last else _NOW_AND_MORE
+        socket.send(frame, flags, copy=len(frame) < _COPY_BYTES)

@@ -10,7 +10,7 @@ from shared.blocks import Block, PageOutput
 from shared.errors import ProtocolError
 
 _SIZE = struct.Struct("!I")
-
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _PLAIN = tuple(
     item.name for item in fields(PageOutput) if item.name not in {"blocks", "raw", "images"}
 )
@@ -21,7 +21,7 @@ def to_frames(output: PageOutput) -> list[bytes]:
     header: dict[str, Any] = {name: getattr(output, name) for name in _PLAIN}
     header["blocks"] = [block.to_json() for block in output.blocks]
     header["images"] = list(output.images)
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(header)
     return [text.encode("utf-8", "surrogatepass"), output.raw, *output.images.values()]
 
 

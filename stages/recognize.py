@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = "It ran out of memory and starts anew; its pages are tried again, uncharged."
 RELOAD_SECONDS = 15.0  # between tries to load an engine whose weights, GPU or memory is missing
+WEIGH_SECONDS = 1.0  # between looks at the memory of this process
 
 
 class Host:
@@ -40,6 +41,8 @@ class Host:
         self._worker = worker
         self._pages = 0
         self._limits = Thresholds.of(settings)
+        self._process = psutil.Process()
+        self._weigh_at = 0.0
 
     def run(self) -> None:
         """Until the worker drains or the process is due to be replaced."""
@@ -128,7 +131,12 @@ class Host:
         """Engines grow with the pages they read; a fresh process between pages costs nothing."""
         if self._pages >= self._settings.engine_max_pages:
             return True
-        return bool(psutil.Process().memory_info().rss > self._settings.engine_max_rss_mib * MIB)
+        now = time.monotonic()
+        if now < self._weigh_at:
+            return False
+        self._weigh_at = now + WEIGH_SECONDS
+        rss: int = self._process.memory_info().rss
+        return rss > self._settings.engine_max_rss_mib * MIB
 
 
 def _milliseconds(begun: Begun, answer: Answer) -> float:

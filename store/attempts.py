@@ -1,7 +1,6 @@
 """The attempts at pages that gave no accepted answer: rows of `attempts`, written by `settle`."""
 
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from shared.records import PageTask
 from shared.routing import Attempt
 from store.database import Database
-from store.rows import MAX_NUMBER, canonical, finite, pack, page_task
+from store.rows import MAX_NUMBER, canonical, finite, pack, page_task, unpack
 from store.schema import attempts
 from store.words import clean
 
@@ -44,8 +43,8 @@ class Attempts:
         return [
             replace(
                 _attempt(row),
-                text=zlib.decompress(row.text).decode() if row.text is not None else None,
-                answer=zlib.decompress(row.answer) if row.answer is not None else None,
+                text=unpack(row.text).decode() if row.text is not None else None,
+                answer=unpack(row.answer) if row.answer is not None else None,
             )
             for row in rows
         ]

@@ -17,9 +17,7 @@ from store.database import Database
 from store.jobs import require_job
 from store.references import References
 from store.rows import (
-    JOB_QUERY,
     MAX_NUMBER,
-    OPEN_PAGES,
     VISIBLE,
     canonical,
     finite,
@@ -31,6 +29,15 @@ from store.rows import (
 )
 from store.schema import choices, jobs, pages, result_images, results
 from store.shown import taken_by
+from store.statements import (
+    ADD_RESULTS,
+    COUNT,
+    JOBS_OF_IDS,
+    LAST_RESULT,
+    OF_KEYS,
+    OPEN_OF_KEYS,
+    update_pages,
+)
 from store.words import clean
 
 _RESULTS_PER_READ = 16  # pages in memory while `results` streams
@@ -81,9 +88,7 @@ class Results:
         retries = [_retry_row(i, kept[k]) for k, i in fresh.items() if isinstance(i, Retry)]
         for rows in (finals, retries):
             if rows:
-                names = [name for name in rows[0] if not name.startswith("key_")]
-                values: dict[Any, Any] = {name: sa.bindparam(name) for name in names}
-                connection.execute(_UPDATE_PAGE.values(values), rows)
+                connection.execute(update_pages(rows[0]), rows)
         add_attempts(connection, ((key, kept[key], item.history) for key, item in fresh.items()))
 
     def _write_results(
@@ -95,7 +100,7 @@ class Results:
         rows = [{"job": key[0], **prepared[key]} for key in fresh if key in prepared]
         if not rows:
             return
-        last: int = connection.scalar(sa.select(sa.func.max(results.c.id))) or 0
+        last: int = connection.scalar(LAST_RESULT) or 0
         images = {key: _images(fresh[key]) for key in fresh if key in prepared}
         lost = self._references.require(connection, (s for names in images.values() for s in names))
         links: list[dict[str, Any]] = []
@@ -106,7 +111,7 @@ class Results:
             row.update(id=number, job=key[0], page=key[1], engine=key[2])
             kept = dict.fromkeys(s for s in images[key] if s not in lost)
             links += [{"result": number, "sha256": sha256} for sha256 in kept]
-        connection.execute(sa.insert(results), rows)
+        connection.execute(ADD_RESULTS, rows)
         if links:
             connection.execute(sa.insert(result_images), links)
         self._database.dialect.add_words(connection, [(row["id"], row["text"]) for row in rows])
@@ -209,13 +214,6 @@ class Results:
         return None
 
 
-_UPDATE_PAGE = sa.update(pages).where(
-    pages.c.job == sa.bindparam("key_job"),
-    pages.c.page == sa.bindparam("key_page"),
-    pages.c.engine == sa.bindparam("key_engine"),
-)
-
-
 def _check(item: Change) -> None:
     if isinstance(item, Retry):
         return
@@ -234,13 +232,9 @@ def _attempts_kept(connection: sa.Connection, batch: Mapping[Key, Change]) -> di
     """How many attempts are kept of those whose row is open, and in whose turn this fits."""
     rows: dict[Key, Any] = {}
     keys = list(batch)
-    columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
-    shown = (pages.c.job, pages.c.page, pages.c.engine, pages.c.turn, pages.c.kept)
     for start in range(0, len(keys), KEYS_PER_QUERY):
-        query = sa.select(*shown).where(
-            columns.in_(keys[start : start + KEYS_PER_QUERY]), pages.c.state.in_(OPEN_PAGES)
-        )
-        for row in connection.execute(query):
+        wanted = {"keys": keys[start : start + KEYS_PER_QUERY]}
+        for row in connection.execute(OPEN_OF_KEYS, wanted):
             rows[row.job, row.page, row.engine] = row
     return {key: rows[key].kept for key in keys if key in rows and _fits(batch[key], rows[key])}
 
@@ -300,30 +294,19 @@ def _count(connection: sa.Connection, fresh: Mapping[Key, Change]) -> list[JobCh
             counts[item.state.value] += 1
     if not states:
         return []
-    statement = (
-        sa.update(jobs)
-        .where(jobs.c.id == sa.bindparam("key"))
-        .values(
-            done=jobs.c.done + sa.bindparam("more_done"),
-            failed=jobs.c.failed + sa.bindparam("more_failed"),
-            cancelled=jobs.c.cancelled + sa.bindparam("more_cancelled"),
-            revision=jobs.c.revision + 1,
-        )
-    )
     connection.execute(
-        statement,
+        COUNT,
         [{"key": job, **{f"more_{k}": n for k, n in c.items()}} for job, c in states.items()],
     )
     tasks: dict[str, list[PageTask]] = {}
     ids = list(fresh)
-    columns = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine)
     for start in range(0, len(ids), KEYS_PER_QUERY):
-        query = sa.select(pages).where(columns.in_(ids[start : start + KEYS_PER_QUERY]))
-        for task in page_tasks(connection, connection.execute(query).all()):
+        found = connection.execute(OF_KEYS, {"keys": ids[start : start + KEYS_PER_QUERY]})
+        for task in page_tasks(connection, found.all()):
             tasks.setdefault(task.job, []).append(task)
     for told in tasks.values():
         told.sort(key=lambda task: (task.page, task.asked))
-    changed = load_jobs(connection, JOB_QUERY.where(jobs.c.id.in_(list(states))))
+    changed = load_jobs(connection, JOBS_OF_IDS, {"ids": list(states)})
     return [
         JobChange(
             job=job,

@@ -38,6 +38,8 @@ class Term:
 
 def clean(text: str) -> str:
     """The text without what databases refuse: NUL and lone surrogates."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
