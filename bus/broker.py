@@ -26,7 +26,7 @@ from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
-DRAIN_MESSAGES = 256  # per turn, so that heartbeats and timers get theirs under load
+DRAIN_MESSAGES = 64  # per turn, so that heartbeats and timers get theirs under load
 TABLE_TOPIC = b"table"
 
 
@@ -84,7 +84,8 @@ class Broker:
             poller.poll(max(0, min(1000, int((until - now) * 1000) + 1)))
             self._door.drain()
             self._drain_monitor()
-            self._drain_router()
+            if self._drain_router():
+                self._do(self.core.flush(time.monotonic()))
             self._drain_subscriptions()
             now = time.monotonic()
             if now >= self.core.next_deadline():
@@ -103,12 +104,13 @@ class Broker:
         self._door.close()
         self._wakeup.close()
 
-    def _drain_router(self) -> None:
-        for _ in range(DRAIN_MESSAGES):
+    def _drain_router(self) -> int:
+        """How many messages there were."""
+        for number in range(DRAIN_MESSAGES):
             try:
                 frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return
+                return number
             now = time.monotonic()
             peer_id = frames[0].bytes
             try:
@@ -125,11 +127,13 @@ class Broker:
                 elif isinstance(message, Bye):
                     self._peer_of.pop(self._descriptor_of.pop(peer_id, -1), None)
                     self._key_of.pop(peer_id, None)
-                self._do(self.core.receive(peer_id, message, tuple(frames[3:]), digest, now))
+                payload = tuple(frames[3:])
+                self._do(self.core.receive(peer_id, message, payload, digest, now, more=True))
             except (ProtocolError, ValueError) as error:
                 code = getattr(error, "code", "bad_key")
                 self.core.counters[f"protocol_{code}"] += 1
                 log.warning("A message was dropped: %s", error)
+        return DRAIN_MESSAGES
 
     def _drain_monitor(self) -> None:
         while self._monitor.poll(0):

@@ -86,9 +86,19 @@ class Core:
     # --- events ----------------------------------------------------------------------------
 
     def receive(
-        self, peer_id: bytes, message: Message, payload: tuple[Any, ...], digest: int, now: float
+        self,
+        peer_id: bytes,
+        message: Message,
+        payload: tuple[Any, ...],
+        digest: int,
+        now: float,
+        *,
+        more: bool = False,
     ) -> list[Command]:
-        """Take one message of one peer. ProtocolError when it is none for the broker."""
+        """Take one message of one peer. ProtocolError when it is none for the broker.
+
+        `more`: others wait to be taken, and `flush` follows behind the last of them.
+        """
         kind = type(message)
         peer = self.peers.get(peer_id)
         if peer is not None:
@@ -108,12 +118,12 @@ class Core:
             self._of_peers[kind](peer, message, now)
         else:
             raise ProtocolError(f"{kind.__name__} is no message for the broker.", code="bad_kind")
-        return self._flush(now)
+        return self.state.take_commands() if more else self.flush(now)
 
     def disconnected(self, peer_id: bytes, now: float) -> list[Command]:
         """The socket of a peer is gone."""
         self.endings.disconnected(peer_id, "its connection ended", now)
-        return self._flush(now)
+        return self.flush(now)
 
     def unreachable(self, peer_id: bytes, now: float) -> list[Command]:
         """A send to the peer failed: it is gone, or reads nothing any more."""
@@ -130,7 +140,7 @@ class Core:
             self.outages.look(now)
             self.book.stale(now)
             self.feeder.unpark()
-        return self._flush(now)
+        return self.flush(now)
 
     def next_deadline(self) -> float:
         """When `tick` has something to do at the latest."""
@@ -154,7 +164,8 @@ class Core:
         """Waiting in the broker, by service."""
         return self.items.table()
 
-    def _flush(self, now: float) -> list[Command]:
+    def flush(self, now: float) -> list[Command]:
+        """Hand out what can be handed out by now."""
         self.feeder.feed()
         self.dispatcher.run(now)
         self.attempts.tick(now)  # a verdict that waits for nothing is said at once
