@@ -140,19 +140,23 @@ def worker_kills(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         os.environ["QUIRE_TEST_RUN_LOG"] = str(log)
-        for _ in range(rounds):
-            log.write_text("")
-            with rate_system(prefetch=0) as system:
+        with rate_system(prefetch=0) as system:
+            for number in range(rounds):
+                log.write_text("")
                 job = system.job(1)
                 system.submit(job)
                 task = system.split_task()
-                system.page(job.id, 1, SMALL, nap=1.0)
+                system.page(job.id, 1, SMALL, nap=0.5)
                 pid, _ = _runs(log, 1)[0]
                 [name] = [n for n, p in system.processes.items() if p.pid == pid]
                 killed = time.monotonic()
                 system.kill(name)
                 took.append(_runs(log, 2)[1][1] - killed)
                 system.done(task, 1, finished=True)
+                system.until_done(job)
+                system.processes.pop(name).wait()
+                system.start(f"rate-again-{number}", "engine", ENGINE)
+                system.until_engines(2)
         del os.environ["QUIRE_TEST_RUN_LOG"]
     say(what="worker killed", rounds=rounds, p50_ms=share(took, 0.5), p99_ms=share(took, 0.99))
 

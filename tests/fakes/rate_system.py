@@ -102,6 +102,13 @@ class RateSystem:
                 return event
         raise TimeoutError("no table")
 
+    def until_engines(self, count: int, seconds: float = 30.0) -> None:
+        """Until so many engine processes are ready."""
+        ready = 0
+        while ready != count:
+            workers = self.table(seconds).workers
+            ready = sum(w["role"] == "engine" and w["state"] == "ready" for w in workers)
+
     def until_done(self, job: Job, seconds: float = 120.0) -> None:
         """Until every page of the job is committed."""
         until = time.monotonic() + seconds
@@ -150,8 +157,7 @@ def rate_system(*, workers: int = 2, prefetch: int = 15, **flags: Any) -> Iterat
         for number in range(workers):
             system.start(f"rate-{number}", "engine", ENGINE)
         try:
-            while len([w for w in system.table(30.0).workers if w["role"] == "engine"]) < workers:
-                continue
+            system.until_engines(workers)
             yield system
         finally:
             for process in system.processes.values():

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All peers, once: run.sh PYTHON. Needs Debian's redis-server, and a Python with
+# ray, taskiq, taskiq-redis, dramatiq[redis] and celery[redis]. Redis at its defaults, then again
+# (taskiq, Dramatiq, Celery) with every write on disk before it is answered.
+set -euo pipefail
+python=$1
+here=$(cd "$(dirname "$0")" && pwd)
+export REDIS_PORT=${REDIS_PORT:-16399}
+folder=$(mktemp -d)
+server=
+finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$folder"; }
+trap finish EXIT
+serve() { # arguments of redis-server
+  redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --dir "$folder" --daemonize no "$@" >"$folder/log" 2>&1 &
+  server=$!
+  until redis-cli -p "$REDIS_PORT" ping >/dev/null 2>&1; do sleep 0.1; done
+}
+cd "$here"
+"$python" on_ray.py tasks
+"$python" on_ray.py actors
+serve
+for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 1500 --large 300; done
+kill "$server"; wait "$server" 2>/dev/null || true
+echo "with appendfsync always:"
+serve --appendonly yes --appendfsync always
+for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 800 --large 150; done
