@@ -33,7 +33,7 @@ def make_views(pixels: bytes | memoryview, plan: ImagePlan, device: Any, dtype: 
         )
     source = np.frombuffer(pixels, np.uint8).reshape(plan.height, plan.width, 3)
     scaler = _Pillow(source) if device.type == "cpu" else _OnDevice(source, device)
-    levels = _levels(device, dtype)
+    levels = levels_of(device, dtype)
     return Views(_view(scaler, plan, levels), _tiles(scaler, plan, levels))
 
 
@@ -84,7 +84,7 @@ def _tiles(scaler: _Pillow | _OnDevice, plan: ImagePlan, levels: Any) -> Any | N
 
 
 @lru_cache(maxsize=4)
-def _levels(device: Any, dtype: Any) -> Any:
+def levels_of(device: Any, dtype: Any) -> Any:
     """What each of the 256 levels becomes: scaled to 0..1, less the mean 0.5, over 0.5."""
     import torch  # noqa: PLC0415 - heavy, and optional
 

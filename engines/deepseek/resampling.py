@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_PRECISION_BITS = 22  # 32 bits, less 8 for the pixel and 2 for the sum of coefficients
+PRECISION_BITS = 22  # 32 bits, less 8 for the pixel and 2 for the sum of coefficients
 _SUPPORT = 2.0  # the bicubic filter reaches two pixels to each side
 _A = -0.5
 
@@ -30,21 +30,21 @@ def resize(pixels: Any, width: int, height: int) -> Any:
 def _pass(pixels: Any, axis: int, size: int) -> Any:
     import torch  # noqa: PLC0415 - heavy, and optional
 
-    first, weights = _coefficients(pixels.shape[axis], size)
+    first, weights = coefficients(pixels.shape[axis], size)
     starts = torch.from_numpy(first).to(pixels.device)
     taps = torch.from_numpy(weights).to(pixels.device)
     last = pixels.shape[axis] - 1
     shape = [1, 1, 1]
     shape[axis] = size
-    total: Any = 1 << (_PRECISION_BITS - 1)  # half, to round
+    total: Any = 1 << (PRECISION_BITS - 1)  # half, to round
     for tap in range(weights.shape[0]):
         source = pixels.index_select(axis, (starts + tap).clamp_(max=last))
         total = total + source.to(torch.int32) * taps[tap].view(shape)
-    return (total >> _PRECISION_BITS).clamp_(0, 255).to(torch.uint8)
+    return (total >> PRECISION_BITS).clamp_(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=64)
-def _coefficients(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def coefficients(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Per output pixel the first input pixel (n,), and per tap and output pixel its weight."""
     scale = before / after
     stretch = max(scale, 1.0)
@@ -60,7 +60,7 @@ def _coefficients(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[n
     for row in weights:  # in Pillow's order: sums of floating-point numbers depend on it
         total += row
     weights = weights / total
-    fixed = np.trunc(weights * (1 << _PRECISION_BITS) + np.where(weights < 0, -0.5, 0.5))
+    fixed = np.trunc(weights * (1 << PRECISION_BITS) + np.where(weights < 0, -0.5, 0.5))
     used = int((end - first).max())
     return first, np.ascontiguousarray(fixed[:used].astype(np.int32))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.deepseek.native.kv_cache import KvCache
-from engines.deepseek.native.operations_torch import Operations, rotate
+from engines.deepseek.native.operations_torch import Operations
 from engines.deepseek.native.slots import Slots, SlotState
 from engines.deepseek.native.weights import Experts, Layer, TextWeights
 
@@ -39,7 +39,7 @@ class Decoder:
             hidden = ops.add_rms_norm(x, delta, layer.attention_norm, weights.eps)
             qkv = functional.linear(hidden, layer.qkv)
             rope = (weights.cos, weights.sin)
-            query = ops.rotate_and_store(qkv, rope, cache, rows, self._slots)
+            query, _, _ = ops.rotate_and_store(qkv, rope, cache, rows, self._slots)
             delta = functional.linear(ops.attend(query, cache, rows, self._slots), layer.out)
             hidden = ops.add_rms_norm(x, delta, layer.mlp_norm, weights.eps)
             delta = self._mlp(hidden, layer)
@@ -57,16 +57,15 @@ class Decoder:
         """
         weights, ops = self._weights, self._ops
         lengths = [len(part) for part in embeddings]
-        where, positions = self._places(pages, lengths)
-        cos, sin = (table[positions][:, None] for table in (weights.cos, weights.sin))
+        slots, positions = self._places(pages, lengths)
         x, delta = torch.cat(list(embeddings)), None
         for index, layer in enumerate(weights.layers):
             hidden = ops.add_rms_norm(x, delta, layer.attention_norm, weights.eps)
             qkv = functional.linear(hidden, layer.qkv)
-            query, key, value = qkv.view(len(x), 3, weights.heads, weights.head_dim).unbind(1)
-            query, key = rotate(query, cos, sin), rotate(key, cos, sin)
-            self._cache.write(index, key, value, where)
-            delta = functional.linear(_attend_each(query, key, value, lengths), layer.out)
+            cache = (self._cache.keys[index], self._cache.values[index])
+            rope = (weights.cos, weights.sin)
+            parts = ops.rotate_and_store(qkv, rope, cache, slots, self._slots, positions)
+            delta = functional.linear(_attend_each(*parts, lengths), layer.out)
             hidden = ops.add_rms_norm(x, delta, layer.mlp_norm, weights.eps)
             delta = self._mlp(hidden, layer)
         ends = self._slots.upload([sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]).long()
@@ -89,20 +88,16 @@ class Decoder:
         gate_up = functional.linear(hidden, mlp.gate_up)
         return functional.linear(self._ops.silu_mul(gate_up), mlp.down)
 
-    def _places(
-        self, pages: Sequence[SlotState], lengths: Sequence[int]
-    ) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """For each token that is read in: its block and place there, and its position; [T]."""
-        size = self._slots.block_tokens
-        device = self._weights.embedding.device
-        positions = torch.cat([torch.arange(length, device=device) for length in lengths])
-        blocks = [
-            self._slots.tables[page.slot, : -(-length // size)]
-            .long()
-            .repeat_interleave(size)[:length]
-            for page, length in zip(pages, lengths, strict=True)
-        ]
-        return (torch.cat(blocks), positions % size), positions
+    def _places(self, pages: Sequence[SlotState], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """For each token that is read in its slot and its position, [T] int32."""
+        total = sum(lengths)
+        starts = [sum(lengths[:page]) for page in range(len(lengths))]
+        slots, first, count = self._slots.upload(
+            [[page.slot for page in pages], starts, list(lengths)]
+        )
+        places = torch.arange(total, device=slots.device, dtype=torch.int32)
+        slots, first = (part.repeat_interleave(count, output_size=total) for part in (slots, first))
+        return slots, places - first
 
 
 def _attend_each(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:

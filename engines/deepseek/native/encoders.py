@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.deepseek.native.operations_torch import Operations, rotate
+from engines.deepseek.native.operations_torch import Operations
 
 
 class Encoder(Protocol):
@@ -38,18 +38,18 @@ class QueryEncoder:
         length = x.shape[1]
         if length not in self._rope:
             positions = torch.arange(length, device=x.device)[None]
-            self._rope[length] = self._encoder.rotary_emb(x, positions)
+            cos, sin = self._encoder.rotary_emb(x, positions)
+            self._rope[length] = (cos[0].contiguous(), sin[0].contiguous())
         cos, sin = self._rope[length]
         ops, delta = self._ops, None
         for norm1, qkv, bias, out, norm2, gate_up, down in self._layers:
             hidden = ops.add_rms_norm(x, delta, norm1, self._eps)
-            heads = functional.linear(hidden, qkv, bias).view(images, length, -1, self._width)
-            query, key, value = heads.transpose(1, 2).split(
-                [self._heads[0], self._heads[1], self._heads[1]], dim=1
-            )
-            query, key = (
-                rotate(query, cos[:, None], sin[:, None]),
-                rotate(key, cos[:, None], sin[:, None]),
+            both = functional.linear(hidden, qkv, bias)
+            ops.rotate(both, (cos, sin), self._heads[0] + self._heads[1])
+            query, key, value = (
+                both.unflatten(-1, (-1, self._width))
+                .transpose(1, 2)
+                .split([self._heads[0], self._heads[1], self._heads[1]], dim=1)
             )
             delta = functional.linear(_prefix_attention(query, key, value, prefix), out)
             hidden = ops.add_rms_norm(x, delta, norm2, self._eps)

@@ -30,14 +30,3 @@ class KvCache:
             for tensors in (self.keys, self.values):
                 zeros = torch.zeros(self._shape, dtype=bits, device=device)
                 tensors.append(zeros.view(self._type))
-
-    def write(self, layer: int, keys: Tensor, values: Tensor, where: tuple[Tensor, Tensor]) -> None:
-        """Store tokens that were read in: `keys`, `values` [T, heads, head_dim]; `where` has the
-        block and the place in it of each, [T] int64.
-        """
-        block, place = where
-        for cache, new in ((self.keys[layer], keys), (self.values[layer], values)):
-            if self._type.itemsize == 1:
-                cache.view(torch.uint8)[block, :, place] = new.to(self._type).view(torch.uint8)
-            else:
-                cache[block, :, place] = new

@@ -14,7 +14,7 @@ from engines.deepseek.native import slots as fields
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
 from engines.deepseek.native.runner import LOOPED, Runner, Text
 from engines.deepseek.native.scheduler import Page
-from engines.deepseek.native.sizes import Sizes, sizes_for
+from engines.deepseek.native.sizes import BLOCK_TOKENS, BLOCK_TOKENS_FLOAT8, Sizes, sizes_for
 from engines.deepseek.native.support import why_not_float8, why_not_this
 from engines.deepseek.native.vision import Vision
 from engines.deepseek.native.weights import take_text_weights
@@ -32,6 +32,7 @@ from engines.deepseek.runtime import (
 )
 from shared.errors import OutsideFailed, PageFailed
 
+MakeViews = Callable[[bytes | memoryview, ImagePlan, Any, Any], Views]
 IDLE_SECONDS = 0.5  # between looks whether the feed has been closed, with nothing to do
 MOST_TOKENS = 16384  # of one page: a larger context only costs tables
 _REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
@@ -61,6 +62,7 @@ class NativeRuntime(Runtime):
         self._loaded: LoadedModel | None = None
         self._runner: Runner | None = None
         self._load_seconds = 0.0
+        self._make_views: MakeViews = make_views
 
     def load(self) -> None:
         """Weights, cache, graphs. OutsideFailed: weights or memory are missing."""
@@ -151,7 +153,8 @@ class NativeRuntime(Runtime):
             if self._sizes is None:
                 bytes_per_token = weights.kv_elements_per_token * kv_type.itemsize
                 free = free_bytes(loaded.device)
-                self._sizes = sizes_for(free, bytes_per_token, max_tokens)
+                block = BLOCK_TOKENS_FLOAT8 if self._float8 else BLOCK_TOKENS
+                self._sizes = sizes_for(free, bytes_per_token, max_tokens, block)
                 if self._sizes is None:
                     raise _no_memory(f"{free >> 20} MiB are free beside the weights")
             vision = Vision(loaded.model, operations, 6 * self._sizes.chunk_pages)
@@ -161,8 +164,10 @@ class NativeRuntime(Runtime):
         if self._device == "cpu":
             return TorchOperations()
         from engines.deepseek.native.operations_triton import TritonOperations  # noqa: PLC0415
+        from engines.deepseek.native.views import make_views_on_gpu  # noqa: PLC0415
 
-        return TritonOperations()
+        self._make_views = make_views_on_gpu
+        return TritonOperations(float8=self._float8)
 
     def _text(self, request: Request) -> Text:
         """PageFailed: the prompt is not one, or the pixels are not as many as the page says."""
@@ -173,7 +178,7 @@ class NativeRuntime(Runtime):
             raise PageFailed("The page has fewer or more pixels than it says.", code="bad_page")
 
         def views() -> tuple[Views, ImagePlan]:
-            return make_views(request.pixels, plan, loaded.device, loaded.dtype), plan
+            return self._make_views(request.pixels, plan, loaded.device, loaded.dtype), plan
 
         return Text(
             Page(request.key, len(ids), request.max_tokens),
@@ -214,7 +219,8 @@ class NativeRuntime(Runtime):
 def free_bytes(device: torch.device) -> int:
     """Memory that can still be taken on a GPU, below the share that this process may have."""
     free, total = torch.cuda.mem_get_info(device)
-    share = torch.cuda.get_per_process_memory_fraction(device)
+    index = torch.cuda.current_device() if device.index is None else device.index
+    share = torch.cuda.get_per_process_memory_fraction(index)
     taken = torch.cuda.memory_reserved(device)
     cached = taken - torch.cuda.memory_allocated(device)
     return int(min(free + cached, total * share - taken + cached))

@@ -29,6 +29,9 @@ class Operations(Protocol):
     def experts(self, x: Tensor, weights: Experts) -> Tensor:
         """A mixture of experts."""
 
+    def rotate(self, qkv: Tensor, rope: tuple[Tensor, Tensor], heads: int) -> None:
+        """Rotary position, the same for all of a batch."""
+
     def rotate_and_store(
         self,
         qkv: Tensor,
@@ -36,7 +39,8 @@ class Operations(Protocol):
         cache: tuple[Tensor, Tensor],
         rows: Tensor,
         state: Slots,
-    ) -> Tensor:
+        positions: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Rotary position; keys and values into the cache."""
 
     def attend(
@@ -93,6 +97,12 @@ class TorchOperations:
             out[token, place] = (answer * share[token, place, None]).to(x.dtype)
         return out
 
+    def rotate(self, qkv: Tensor, rope: tuple[Tensor, Tensor], heads: int) -> None:
+        """The first `heads` vectors of `qkv` [B, T, W] in place; `rope` is cos and sin [T, D]."""
+        cos, sin = (table[:, None] for table in rope)
+        part = qkv[..., : heads * cos.shape[-1]].unflatten(-1, (heads, -1))
+        part.copy_(_rotated(part, cos, sin))
+
     def rotate_and_store(
         self,
         qkv: Tensor,
@@ -100,29 +110,29 @@ class TorchOperations:
         cache: tuple[Tensor, Tensor],
         rows: Tensor,
         state: Slots,
-    ) -> Tensor:
-        """`qkv` [B, 3HD], one token of each page in `rows` [B], at the page's position.
+        positions: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`qkv` [T, 3HD]: one token of the slots in `rows` [T], at `positions` [T] or the page's.
 
-        Queries and keys are rotated by `rope`, cos and sin [positions, D]; keys and values go to
-        the cache [blocks, H, block, D]. Returns the queries [B, H, D].
+        Queries and keys are rotated in place by `rope`, cos and sin [positions, D]; keys and values
+        go to the cache [blocks, H, block, D]. Returns views of all three, [T, H, D].
         """
         slots = rows.long()
-        position = state.fields[slots, field.POSITION].long()
+        place = state.fields[slots, field.POSITION] if positions is None else positions
+        place = place.long()
         keys, values = cache
         query, key, value = qkv.view(len(slots), 3, keys.shape[1], keys.shape[3]).unbind(1)
-        cos, sin = (table[position][:, None] for table in rope)
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
-        block = state.tables[slots, position // state.block_tokens].long()
-        place = position % state.block_tokens
+        cos, sin = (table[place][:, None] for table in rope)
+        query.copy_(_rotated(query, cos, sin))
+        key.copy_(_rotated(key, cos, sin))
+        block = state.tables[slots, place // state.block_tokens].long()
         active = state.fields[slots, field.ACTIVE].bool()
         block = torch.where(active, block, 0)  # idle rows write where nobody reads
         for target, new in ((keys, key), (values, value)):
-            if target.dtype.itemsize == 1:
-                bits = new.to(target.dtype).view(torch.uint8)
-                target.view(torch.uint8)[block, :, place] = bits
-            else:
-                target[block, :, place] = new
-        return query
+            bits = torch.uint8 if target.dtype.itemsize == 1 else target.dtype
+            stored = new.to(target.dtype).view(bits)  # float8 cannot be indexed as such
+            target.view(bits)[block, :, place % state.block_tokens] = stored
+        return query, key, value
 
     def attend(
         self, query: Tensor, cache: tuple[Tensor, Tensor], rows: Tensor, state: Slots
@@ -206,7 +216,7 @@ class TorchOperations:
         return out.reshape(images, grid + pad, grid + pad, -1)[:, :grid, :grid].contiguous()
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary position embedding: halves of the last axis are the two coordinates."""
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-second, first], dim=-1) * sin
@@ -214,7 +224,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def _banned(tokens: list[int], fields: list[int]) -> set[int]:
     size, window = fields[field.NGRAM], fields[field.WINDOW]
-    if size <= 0 or len(tokens) < size:
+    if size <= 1 or len(tokens) < size:
         return set()
     free = set(fields[field.FREE : field.FREE + field.FREE_TOKENS])
     recent = tokens[-window:] if window > 0 else tokens

@@ -25,21 +25,38 @@ class Tiles:
 
 
 def tiles_for(tokens_per_expert: float) -> tuple[Tiles, Tiles]:
-    """Tiles of the products up and down. Few rows: reading weights is all. Many: arithmetic."""
-    if tokens_per_expert <= 16:
+    """Tiles of the products up and down, as they were fastest on an H200.
+
+    Few rows: reading the weights is all. Many: arithmetic.
+    """
+    if tokens_per_expert <= 8:
         return Tiles(16, 64, 128, 4, 4), Tiles(16, 64, 128, 4, 4)
-    if tokens_per_expert <= 32:
-        return Tiles(32, 64, 128, 4, 3), Tiles(32, 64, 128, 4, 4)
-    if tokens_per_expert <= 96:
+    if tokens_per_expert <= 60:
         return Tiles(64, 64, 64, 4, 4), Tiles(64, 64, 64, 4, 4)
-    return Tiles(128, 64, 64, 8, 3), Tiles(128, 128, 64, 8, 3)
+    if tokens_per_expert <= 200:
+        return Tiles(128, 64, 64, 8, 3), Tiles(128, 64, 64, 8, 3)
+    return Tiles(128, 128, 64, 8, 3), Tiles(128, 128, 64, 8, 3)
 
 
 class TritonOperations:
-    """The kernels' launches. `products`: attention by the matrix units, else by lane sums."""
+    """The kernels' launches.
 
-    def __init__(self, *, products: bool = False, splits: int = 0) -> None:
-        self._products, self._splits = products, splits
+    For a cache in `float8` attention goes by the matrix units, else by sums over lanes; how many
+    `splits` of a page's blocks and `warps` a program has follows, unless they are given.
+    """
+
+    def __init__(
+        self,
+        *,
+        float8: bool = False,
+        products: bool | None = None,
+        splits: int = 0,
+        warps: int = 0,
+        stages: int = 0,
+    ) -> None:
+        self._products = float8 if products is None else products
+        self._splits, self._stages = splits, stages or (6 if float8 else 3)
+        self._warps = warps or (2 if self._products else 4)
 
     def add_rms_norm(self, x: Tensor, delta: Tensor | None, weight: Tensor, eps: float) -> Tensor:
         """`x` [..., C] += `delta`, [..., C] or [T, n, C]; then the RMS norm."""
@@ -107,6 +124,14 @@ class TritonOperations:
         )  # fmt: skip
         return out
 
+    def rotate(self, qkv: Tensor, rope: tuple[Tensor, Tensor], heads: int) -> None:
+        """[B, T, W], in place."""
+        width = rope[0].shape[-1]
+        attention.rotate[(qkv.shape[0] * qkv.shape[1],)](
+            qkv, *rope, qkv.shape[1], qkv.shape[2], heads, triton.next_power_of_2(heads), width,
+            num_warps=1,
+        )  # fmt: skip
+
     def rotate_and_store(
         self,
         qkv: Tensor,
@@ -114,16 +139,18 @@ class TritonOperations:
         cache: tuple[Tensor, Tensor],
         rows: Tensor,
         state: Slots,
-    ) -> Tensor:
-        """[B, 3HD] to the rotated queries [B, H, D]; keys and values go to the cache."""
+        positions: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """[T, 3HD], in place; views of it as query, key, value [T, H, D]."""
         keys, values = cache
         _, heads, block, width = keys.shape
-        query = qkv.new_empty(len(rows), heads, width)
-        attention.rotate_and_store[(len(rows), heads)](
-            qkv, *rope, rows, state.fields, state.tables, query, keys, values,
-            state.tables.shape[1], heads, width, block, num_warps=1,
+        attention.rotate_and_store[(len(rows),)](
+            qkv, *rope, rows, rows if positions is None else positions, state.fields, state.tables,
+            keys, values, state.tables.shape[1], heads, triton.next_power_of_2(heads), width, block,
+            positions is None, num_warps=2,
         )  # fmt: skip
-        return query
+        query, key, value = qkv.view(len(rows), 3, heads, width).unbind(1)
+        return query, key, value
 
     def attend(
         self, query: Tensor, cache: tuple[Tensor, Tensor], rows: Tensor, state: Slots
@@ -140,15 +167,17 @@ class TritonOperations:
             parts = [torch.empty(pairs * splits * size, **wide) for size in (width, 1, 1)]
         arguments = (
             query, keys, values, rows, state.fields, state.tables, out, *parts, width**-0.5,
-            state.tables.shape[1], heads, width, block, splits,
+            query.stride(0), state.tables.shape[1], heads, width, block, splits,
         )  # fmt: skip
         if self._products:
             float8 = keys.dtype.itemsize == 1
             attention.attend_by_products[(pairs, splits)](
-                *arguments, float8, num_warps=4, num_stages=3
+                *arguments, float8, num_warps=self._warps, num_stages=self._stages
             )
         else:
-            attention.attend[(pairs, splits)](*arguments, num_warps=4, num_stages=3)
+            attention.attend[(pairs, splits)](
+                *arguments, num_warps=self._warps, num_stages=self._stages
+            )
         if splits > 1:
             attention.combine[(pairs,)](*parts, out, width, splits, num_warps=1)
         return out
@@ -183,11 +212,11 @@ class TritonOperations:
             sides.append(side)
         out = qkv.new_empty(images, grid, grid, channels // 3)
         windows = triton.cdiv(grid, size)
-        rows = 128 if size * size > 256 else 64
+        rows = 64
         lines = 2 if reach <= 32 else 1
         sam.attend[(triton.cdiv(size * size, rows), windows * windows, images * heads)](
             qkv, *sides, bias, out, grid, heads, windows, width**-0.5, width, size, reach, lines,
-            rows, windows * size != grid, num_warps=rows // 16 if rows > 64 else 4, num_stages=3,
+            rows, windows * size != grid, num_warps=4, num_stages=3,
         )  # fmt: skip
         return out
 

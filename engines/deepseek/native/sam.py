@@ -20,18 +20,17 @@ class Sam:
         self._encoder, self._ops = encoder, operations
         self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self._positions: dict[int, Tensor] = {}
-        for part in (encoder.neck, encoder.proj, encoder.patch_embed):
+        for part in (encoder.neck, encoder.proj):
             part.to(memory_format=torch.channels_last)  # what cuDNN's tensor-core kernels take
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """[B, 3, S, S], normalised, to [B, C, S/64, S/64]."""
         encoder, ops = self._encoder, self._ops
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        x = encoder.patch_embed(pixels)
+        x = self._patches(pixels)
         grid = x.shape[1]
         if grid not in self._positions:
             self._positions[grid] = encoder.interpolate_pos_encoding(grid, grid)
-        x = (x + self._positions[grid]).contiguous()
+        x += self._positions[grid]
         delta: Tensor | None = None
         for index, layer in enumerate(encoder.layers):
             attention = layer.attn
@@ -46,6 +45,15 @@ class Sam:
             delta = layer.mlp.lin2(functional.gelu(layer.mlp.lin1(hidden)))
         shrunk: Tensor = encoder.proj(encoder.neck(x if delta is None else x + delta))
         return shrunk
+
+    def _patches(self, pixels: Tensor) -> Tensor:
+        """[B, 3, S, S] to [B, G, G, C]. The convolution moves by its own size: it is a product."""
+        projection = self._encoder.patch_embed.projection
+        images, side = pixels.shape[0], projection.kernel_size[0]
+        grid = pixels.shape[2] // side
+        cut = pixels.view(images, 3, grid, side, grid, side).permute(0, 2, 4, 1, 3, 5)
+        flat = cut.reshape(images, grid, grid, -1)
+        return functional.linear(flat, projection.weight.flatten(1), projection.bias)
 
     def _tables_of(self, index: int, attention: Any, size: int) -> tuple[Tensor, Tensor]:
         """Relative positions of rows and of columns, [2 * size - 1, D] each."""

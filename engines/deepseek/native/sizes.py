@@ -3,7 +3,10 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-BLOCK_TOKENS = 64  # 16 KB a head in bf16: one wide read; half a block is lost at the end of a page
+# Tokens of a KV block: what a program of the attention kernel reads at a time. Measured on an H200;
+# half a block is lost at the end of a page.
+BLOCK_TOKENS = 128
+BLOCK_TOKENS_FLOAT8 = 64
 MOST_SLOTS = 768  # beyond it a step takes longer than it saves: weights are 1/8 of its bytes
 USUAL_PAGE_TOKENS = 1900  # 1,121 of image, some of prompt, 700 of text: a full page of print
 _GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768)
@@ -47,7 +50,9 @@ def graph_sizes(slots: int) -> tuple[int, ...]:
     return (*(size for size in _GRAPH_SIZES if size < slots), slots)
 
 
-def sizes_for(free_bytes: int, kv_bytes_per_token: int, max_tokens: int) -> Sizes | None:
+def sizes_for(
+    free_bytes: int, kv_bytes_per_token: int, max_tokens: int, block_tokens: int = BLOCK_TOKENS
+) -> Sizes | None:
     """Sizes for so much free memory, weights already loaded; None when not even one page fits.
 
     Large chunks and many slots pay only while the KV cache can feed them, so both shrink with the
@@ -56,12 +61,12 @@ def sizes_for(free_bytes: int, kv_bytes_per_token: int, max_tokens: int) -> Size
     usable = int(free_bytes * _SHARE_OF_FREE) - _FIXED_BYTES
     chunk = max(1, min(8, usable // (8 * _BYTES_PER_CHUNK_PAGE)))
     usable -= chunk * _BYTES_PER_CHUNK_PAGE
-    block_bytes = kv_bytes_per_token * BLOCK_TOKENS
+    block_bytes = kv_bytes_per_token * block_tokens
     slots = usable // (kv_bytes_per_token * USUAL_PAGE_TOKENS + _BYTES_PER_SLOT)
     slots = max(1, min(MOST_SLOTS, slots))
     blocks = (usable - slots * _BYTES_PER_SLOT) // block_bytes - 1  # one for block 0
-    if blocks * BLOCK_TOKENS < max_tokens:
+    if blocks * block_tokens < max_tokens:
         return None
     # No more than all slots can fill.
-    blocks = min(blocks, slots * -(-max_tokens // BLOCK_TOKENS))
-    return Sizes(blocks, slots, max_tokens, chunk, graph_sizes(slots))
+    blocks = min(blocks, slots * -(-max_tokens // block_tokens))
+    return Sizes(blocks, slots, max_tokens, chunk, graph_sizes(slots), block_tokens)

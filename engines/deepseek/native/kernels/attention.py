@@ -12,40 +12,70 @@ _LOG2E = tl.constexpr(1.4426950408889634)  # exp(x) is exp2(x * log2(e)), and ex
 
 
 @triton.jit
-def rotate_and_store(
-    qkv, cos, sin, rows, fields, tables, query, keys, values, table_width,
-    H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr,
+def _rotate(at, c, s, mask, HALF: tl.constexpr):
+    """Rotate vectors in place: their halves are the two coordinates. Returns the new ones."""
+    first = tl.load(at, mask=mask, other=0.0).to(tl.float32)
+    second = tl.load(at + HALF, mask=mask, other=0.0).to(tl.float32)
+    turned, other = first * c - second * s, second * c + first * s
+    tl.store(at, turned.to(at.dtype.element_ty), mask=mask)
+    tl.store(at + HALF, other.to(at.dtype.element_ty), mask=mask)
+    return turned, other
+
+
+@triton.jit
+def rotate(
+    qkv, cos, sin, length, row_width,
+    HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr, D: tl.constexpr,
 ):  # fmt: skip
-    """One program for each row and head: rotate query and key, store key and value."""
+    """Rotate the first HEADS vectors of each row of `qkv` in place; a row's position is its number
+    modulo `length`. One program a row.
+    """
     row = tl.program_id(0).to(tl.int64)
-    head = tl.program_id(1)
+    head = tl.arange(0, HEADS_BLOCK)
+    half = tl.arange(0, D // 2)
+    turn = (row % length) * D + half
+    c = tl.load(cos + turn).to(tl.float32)[None, :]
+    s = tl.load(sin + turn).to(tl.float32)[None, :]
+    at = qkv + row * row_width + head[:, None] * D + half[None, :]
+    _rotate(at, c, s, (head < HEADS)[:, None], D // 2)
+
+
+@triton.jit
+def rotate_and_store(
+    qkv, cos, sin, rows, positions, fields, tables, keys, values, table_width,
+    H: tl.constexpr, HEADS_BLOCK: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr,
+    STEP: tl.constexpr,
+):  # fmt: skip
+    """Rotate query and key of each row of `qkv` in place, and store key and value in the cache.
+
+    A row belongs to the slot in `rows`; its position is the page's in a STEP, else `positions`.
+    """
+    row = tl.program_id(0).to(tl.int64)
     slot = tl.load(rows + row).to(tl.int64)
-    position = tl.load(fields + slot * _COLUMNS + _POSITION)
+    position = tl.load(fields + slot * _COLUMNS + _POSITION) if STEP else tl.load(positions + row)
     active = tl.load(fields + slot * _COLUMNS + _ACTIVE)
     block = tl.load(tables + slot * table_width + position // BLOCK) * active  # 0: nobody's
+    head = tl.arange(0, HEADS_BLOCK)
+    mask = (head < H)[:, None]
     half = tl.arange(0, D // 2)
-    c = tl.load(cos + position * D + half).to(tl.float32)
-    s = tl.load(sin + position * D + half).to(tl.float32)
-    source = qkv + row * 3 * H * D + head * D
-    q1 = tl.load(source + half).to(tl.float32)
-    q2 = tl.load(source + D // 2 + half).to(tl.float32)
-    target = query + (row * H + head) * D
-    tl.store(target + half, (q1 * c - q2 * s).to(query.dtype.element_ty))
-    tl.store(target + D // 2 + half, (q2 * c + q1 * s).to(query.dtype.element_ty))
-    k1 = tl.load(source + H * D + half).to(tl.float32)
-    k2 = tl.load(source + H * D + D // 2 + half).to(tl.float32)
-    place = ((block.to(tl.int64) * H + head) * BLOCK + position % BLOCK) * D
-    tl.store(keys + place + half, (k1 * c - k2 * s).to(keys.dtype.element_ty))
-    tl.store(keys + place + D // 2 + half, (k2 * c + k1 * s).to(keys.dtype.element_ty))
-    at = tl.arange(0, D)
-    value = tl.load(source + 2 * H * D + at).to(tl.float32)
-    tl.store(values + place + at, value.to(values.dtype.element_ty))
+    c = tl.load(cos + position * D + half).to(tl.float32)[None, :]
+    s = tl.load(sin + position * D + half).to(tl.float32)[None, :]
+    source = qkv + row * 3 * H * D + head[:, None] * D
+    _rotate(source + half[None, :], c, s, mask, D // 2)
+    first, second = _rotate(source + H * D + half[None, :], c, s, mask, D // 2)
+    place = ((block.to(tl.int64) * H + head[:, None]) * BLOCK + position % BLOCK) * D
+    at = keys + place + half[None, :]
+    tl.store(at, first.to(keys.dtype.element_ty), mask=mask)
+    tl.store(at + D // 2, second.to(keys.dtype.element_ty), mask=mask)
+    whole = tl.arange(0, D)[None, :]
+    value = tl.load(source + 2 * H * D + whole, mask=mask, other=0.0).to(tl.float32)
+    tl.store(values + place + whole, value.to(values.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def attend(
     query, keys, values, rows, fields, tables, out, part_out, part_max, part_sum,
-    scale, table_width,
+    scale, query_width, table_width,
     H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
     """One program for each row, head and share of the page's blocks; softmax as it goes.
@@ -67,7 +97,8 @@ def attend(
     channel = tl.arange(0, D)
     token = tl.arange(0, BLOCK)
     inside = token[:, None] * D + channel[None, :]
-    q = tl.load(query + pair * D + channel).to(tl.float32) * (scale * _LOG2E)
+    at = query + pair // H * query_width + head * D
+    q = tl.load(at + channel).to(tl.float32) * (scale * _LOG2E)
     top = -1e30
     total = 0.0
     weighted = tl.zeros([D], tl.float32)
@@ -97,7 +128,7 @@ def attend(
 @triton.jit
 def attend_by_products(
     query, keys, values, rows, fields, tables, out, part_out, part_max, part_sum,
-    scale, table_width,
+    scale, query_width, table_width,
     H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
     FLOAT8: tl.constexpr,
 ):  # fmt: skip
@@ -122,7 +153,8 @@ def attend_by_products(
     line = tl.arange(0, 16)
     inside = token[:, None] * D + channel[None, :]
     real = (line[:, None] == 0) & (channel[None, :] >= 0)
-    q = tl.load(query + pair * D + channel[None, :] + line[:, None] * 0, mask=real, other=0.0)
+    at = query + pair // H * query_width + head * D
+    q = tl.load(at + channel[None, :] + line[:, None] * 0, mask=real, other=0.0)
     q = q.to(tl.float32) * (scale * _LOG2E)
     q = q.to(tl.float16) if FLOAT8 else q.to(query.dtype.element_ty)
     top = tl.full([16], -1e30, tl.float32)

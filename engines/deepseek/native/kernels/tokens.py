@@ -33,7 +33,7 @@ def ban(logits, rows, fields, history, vocabulary, history_width, BLOCK: tl.cons
     window = tl.load(state + _WINDOW)
     first = tl.maximum(0, tl.where(window > 0, made - window, 0))
     past = history + slot * history_width
-    if (tl.load(state + _ACTIVE) == 1) & (size > 0) & (made >= size):
+    if (tl.load(state + _ACTIVE) == 1) & (size > 1) & (made >= size):
         for start in range(first, made - size + 1, BLOCK):
             at = start + tl.arange(0, BLOCK)
             hit = at + size <= made

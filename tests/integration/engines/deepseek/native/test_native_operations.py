@@ -1,12 +1,16 @@
 """Each kernel, interpreted, agrees with its plain version; both with transformers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from engines.deepseek.checkpoint import find_checkpoint
+from engines.deepseek.families import V1, V2, Family
+from engines.deepseek.image_plan import plan_image
 from engines.deepseek.loading import LoadedModel, load_model
 from engines.deepseek.native import slots as field
 from engines.deepseek.native.decoder import Decoder
@@ -15,7 +19,9 @@ from engines.deepseek.native.operations_torch import Operations, TorchOperations
 from engines.deepseek.native.operations_triton import TritonOperations
 from engines.deepseek.native.sizes import Sizes
 from engines.deepseek.native.slots import Slots, SlotState
+from engines.deepseek.native.views import make_views_on_gpu
 from engines.deepseek.native.weights import Experts, take_text_weights
+from engines.deepseek.pixels import make_views
 from tests.fakes.native_pages import NATIVE
 
 CPU = torch.device("cpu")
@@ -47,6 +53,16 @@ def test_norms_and_gates(parts: int | None) -> None:
             PLAIN.add_layer_norm(x.clone(), delta, norm),
         )
     _close(KERNELS.silu_mul(x), PLAIN.silu_mul(x))
+
+
+def test_rotation_of_the_first_heads() -> None:
+    torch.manual_seed(0)
+    ours = torch.randn(2, 5, 5 * 16)
+    theirs, halves = ours.clone(), (torch.randn(5, 8), torch.randn(5, 8))
+    rope = tuple(torch.cat([half, half], 1) for half in halves)
+    KERNELS.rotate(ours, rope, 3)
+    PLAIN.rotate(theirs, rope, 3)
+    _close(ours, theirs)
 
 
 @pytest.mark.parametrize("tokens", [1, 3, 37])
@@ -88,10 +104,14 @@ def test_paged_attention(products: bool, splits: int) -> None:
     qkv = torch.randn(len(rows), 3 * 2 * 16)
     cos, sin = torch.randn(64, 16), torch.randn(64, 16)
     cos, sin = (torch.cat([part[:, :8], part[:, :8]], 1) for part in (cos, sin))
+    own = state.fields[rows.long(), field.POSITION]
+    positions = None if splits == 1 else own.clone()  # both ways to say the same
     start = torch.randn(2, 21, 2, 16, 16)
     for operations in (kernels, PLAIN):
         cache = (start[0].clone(), start[1].clone())
-        query = operations.rotate_and_store(qkv, (cos, sin), cache, rows, state)
+        query, _, _ = operations.rotate_and_store(
+            qkv.clone(), (cos, sin), cache, rows, state, positions
+        )
         outs.append(operations.attend(query, cache, rows, state))
         caches.append(cache)
     for ours, theirs in zip(*caches, strict=True):
@@ -158,6 +178,23 @@ def test_attention_of_sam(grid: int, window: int) -> None:
     tables = (torch.randn(2 * size - 1, width), torch.randn(2 * size - 1, width))
     arguments = (qkv, tables, bias, heads, window)
     _close(KERNELS.sam_attention(*arguments), PLAIN.sam_attention(*arguments), 2e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "width", "height", "view", "tiles"),
+    [(V2, 90, 130, 64, True), (V1, 300, 120, 64, True), (V1, 50, 70, 128, False)],
+)
+def test_views_are_those_of_the_cpu(
+    family: Family, width: int, height: int, view: int, tiles: bool
+) -> None:
+    plan = plan_image(replace(family, tile=48), width, height, view=view, tiles=tiles)
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    ours = make_views_on_gpu(noise.tobytes(), plan, CPU, torch.float32)
+    theirs = make_views(noise.tobytes(), plan, CPU, torch.float32)
+    assert torch.equal(ours.view, theirs.view)
+    assert (ours.tiles is None) == (not tiles)
+    if tiles:
+        assert torch.equal(ours.tiles, theirs.tiles)
 
 
 @pytest.mark.parametrize("family", NATIVE)
