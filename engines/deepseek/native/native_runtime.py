@@ -131,8 +131,8 @@ class NativeRuntime(Runtime):
 
     def details(self) -> Mapping[str, Any]:
         """For health: what runs, with how much room."""
-        loaded, sizes = self._loaded, self._sizes
-        if loaded is None or sizes is None:
+        loaded, sizes, runner = self._loaded, self._sizes, self._runner
+        if loaded is None or sizes is None or runner is None:
             return {"device": self._device, "dtype": self._dtype}
         return {
             "model": loaded.checkpoint.family.name,
@@ -141,8 +141,13 @@ class NativeRuntime(Runtime):
             "kv_dtype": "float8" if self._float8 else self._dtype,
             "kv_tokens": sizes.blocks * sizes.block_tokens,
             "pages_at_once": sizes.slots,
+            "longest_stall_ms": round(runner.longest_stall_ms),
             "load_seconds": round(self._load_seconds, 1),
         }
+
+    def ids_of(self, *tokens: str) -> tuple[int, ...]:
+        """The ids of those tokens that the tokenizer has."""
+        return () if self._loaded is None else self._loaded.ids_of(*tokens)
 
     def _build(self, loaded: LoadedModel) -> Runner:
         max_tokens = min(loaded.max_length, MOST_TOKENS)

@@ -91,7 +91,8 @@ class Runner:
         self._texts: dict[str, Text] = {}
         self._admissions: dict[str, int] = {}  # how often each was: results of an earlier one lie
         self._flight: deque[_Round] = deque()
-        self._measuring: deque[tuple[int, torch.cuda.Event, torch.cuda.Event]] = deque()
+        self._measuring: deque[tuple[int, bool, torch.cuda.Event, torch.cuda.Event]] = deque()
+        self.longest_stall_ms = 0.0  # that running pages waited for others to be read in
 
     def warm_up(self, progress: Callable[[], None]) -> None:
         """Compile and record what can be before the first page."""
@@ -135,6 +136,7 @@ class Runner:
         if not pages:
             return
         texts = [self._texts[page.key] for page in pages]
+        others_wait = len(self.scheduler.running) > len(pages)
         begin = self._event()
         for text in texts:
             text.started = text.started or perf_counter()
@@ -148,7 +150,7 @@ class Runner:
         if begin is not None:
             end = self._event()
             assert end is not None
-            self._measuring.append((len(pages), begin, end))
+            self._measuring.append((len(pages), others_wait, begin, end))
 
     def _state(self, text: Text) -> SlotState:
         page = text.page
@@ -238,6 +240,9 @@ class Runner:
         return event
 
     def _note_times(self) -> None:
-        while self._measuring and self._measuring[0][2].query():
-            pages, begin, end = self._measuring.popleft()
-            self.scheduler.measured(pages, begin.elapsed_time(end))
+        while self._measuring and self._measuring[0][3].query():
+            pages, others_waited, begin, end = self._measuring.popleft()
+            milliseconds = begin.elapsed_time(end)
+            self.scheduler.measured(pages, milliseconds)
+            if others_waited:
+                self.longest_stall_ms = max(self.longest_stall_ms, milliseconds)
