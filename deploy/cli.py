@@ -12,12 +12,16 @@ from shared.errors import Misconfigured, QuireError
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
-FORMATS = ("md", "json", "html", "txt")
+FORMATS = ("md", "json", "html", "txt", "docx", "pdf", "hocr")
 PRIORITIES = ("interactive", "batch", "backfill")
 # usage and one line of what it does, for --help and for README.md
 COMMANDS = {
     "up": ("quire up", "Start everything in this terminal; Ctrl-C finishes and stops."),
     "ocr": ("quire ocr FILE... [-o DIR]", "Convert files without a server."),
+    "eval": (
+        "quire eval DIR --engine NAME...",
+        "Measure engines on documents of known text.",
+    ),
     "submit": ("quire submit FILE...", "Send files to a running server; prints the jobs' ids."),
     "status": ("quire status [JOB...]", "Show jobs of a running server; without JOB the newest."),
     "replay": ("quire replay JOB", "Run a job again: other engine, options or pages."),
@@ -83,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_setting_flags(command("up", _up))
     _add_ocr(command("ocr", _ocr))
+    _add_eval(command("eval", _eval))
     _add_submit(command("submit", _server))
     _add_status(command("status", _server))
     _add_replay(command("replay", _server))
@@ -108,6 +113,15 @@ def _add_ocr(parser: argparse.ArgumentParser) -> None:
     _add_choice(parser)
     parser.add_argument("--format", choices=FORMATS, default="md", help="what to write [md]")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--verbose", action="store_true", help="show what the processes log")
+    add_setting_flags(parser, without=_PRIVATE)
+
+
+def _add_eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="documents; FILE.md, FILE.txt or FILE.p1.md")
+    parser.add_argument("--engine", action="append", default=[], help="may be given again")
+    parser.add_argument("--json", default="", metavar="FILE", help="write all figures there")
+    parser.add_argument("--html", default="", metavar="FILE", help="write a page with the worst")
     parser.add_argument("--verbose", action="store_true", help="show what the processes log")
     add_setting_flags(parser, without=_PRIVATE)
 
@@ -195,6 +209,19 @@ def _ocr(arguments: argparse.Namespace) -> int:
         verbose=arguments.verbose,
     )
     return run_ocr(settings_from(arguments), request)
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    from deploy.evaluation.command import EvalRequest, run_eval
+
+    request = EvalRequest(
+        folder=arguments.folder,
+        engines=tuple(name for text in arguments.engine for name in text.split(",") if name),
+        json=arguments.json,
+        html=arguments.html,
+        verbose=arguments.verbose,
+    )
+    return run_eval(settings_from(arguments), request)
 
 
 def _server(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from deploy.log_lines import Say, Terminal
 from deploy.ocr_output import OcrOutput
@@ -49,7 +49,7 @@ def run_ocr(settings: Settings, request: OcrRequest) -> int:
     output = OcrOutput(request.output, request.format, overwrite=request.overwrite)
     terminal = Terminal(sys.stderr)
     say: Say = terminal if request.verbose else lambda _role, _line: None
-    return asyncio.run(_Conversion(settings, request, output).run(say))
+    return asyncio.run(Conversion(settings, request, output).run(say))
 
 
 def with_engines(settings: Settings, engine: str) -> Settings:
@@ -61,10 +61,21 @@ def with_engines(settings: Settings, engine: str) -> Settings:
     return replace(settings, engines=tuple(configured.get(name, name) for name in wanted))
 
 
-class _Conversion:
+class JobOutput(Protocol):
+    """Where a finished job goes."""
+
+    def write(self, store: "Store", job: Job, name: str, /) -> str:
+        """Take the job of the file `name`; what was made of it, "" for nothing to tell.
+
+        OSError, QuireError: it could not be written.
+        """
+        ...
+
+
+class Conversion:
     """All files of one command."""
 
-    def __init__(self, settings: Settings, request: OcrRequest, output: OcrOutput) -> None:
+    def __init__(self, settings: Settings, request: OcrRequest, output: JobOutput) -> None:
         self._settings = settings
         self._request = request
         self._output = output
@@ -183,9 +194,10 @@ class _Conversion:
             return
         failed = [p for p in store.pages(job.id) if p.state is PageState.FAILED]
         try:
-            written = self._output.write(store.blobs, job, name)
-        except OSError as error:
-            self._fail(progress, name, f"cannot be written: {error.strerror}")
+            written = self._output.write(store, job, name)
+        except (OSError, QuireError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._fail(progress, name, f"cannot be written: {reason}")
             return
         if written:
             progress.say(f"{name}: {job.counts.done} pages, {written}")

@@ -3,16 +3,19 @@
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, Refused
+from shared.followups import EXPORTS
 from shared.records import Job
 
 if TYPE_CHECKING:
-    from store.blobs import BlobStore
+    from store.store import Store
 
 _IMAGE = re.compile(r"images/([0-9a-f]{64})\.([a-z]{3,4})")
+_LOOK_SECONDS = 0.1  # between looks whether an export is made
 _LONGEST_STEM = 200  # bytes; with number and suffix below the 255 of a file name
 
 
@@ -35,14 +38,22 @@ class OcrOutput:
                     f"{folder} is no folder to write to: {error.strerror}"
                 ) from None
 
-    def write(self, blobs: "BlobStore", job: Job, name: str) -> str:
-        """Write one document's result; the path written, "" for stdout."""
+    def write(self, store: "Store", job: Job, name: str) -> str:
+        """Write one document's result; the path written, "" for stdout.
+
+        An export is made first. QuireError: it cannot be made.
+        """
+        if self._suffix in EXPORTS:
+            job = _with_export(store, job, self._suffix)
+        blobs = store.blobs
         data = blobs.read(job.artifacts[self._suffix])
         if self._folder is None:
-            sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+            ends = data.endswith(b"\n") or self._suffix in EXPORTS
+            sys.stdout.buffer.write(data if ends else data + b"\n")
             sys.stdout.buffer.flush()
             return ""
-        for sha256, extension in set(_IMAGE.findall(data.decode("utf-8"))):
+        text = "" if self._suffix in EXPORTS else data.decode("utf-8")
+        for sha256, extension in set(_IMAGE.findall(text)):
             images = self._folder / "images"
             images.mkdir(exist_ok=True)
             if blobs.exists(sha256):
@@ -63,6 +74,16 @@ class OcrOutput:
                 self._written.add(path)
                 return path
             number += 1
+
+
+def _with_export(store: "Store", job: Job, kind: str) -> Job:
+    """The job once the collect stage has made this export."""
+    store.want(job.id, kind)
+    while (wish := store.wish(job.id, kind)) is not None:
+        if wish.failure is not None:
+            raise Refused(wish.failure.message, code=wish.failure.type)
+        time.sleep(_LOOK_SECONDS)
+    return store.job(job.id)
 
 
 def _replace(path: Path, data: bytes) -> None:

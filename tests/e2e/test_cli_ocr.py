@@ -49,3 +49,12 @@ def test_markdown_goes_to_stdout_and_nothing_else_does(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "only this line"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf"]
+
+
+@pytest.mark.timeout(120)
+def test_exports_are_written_too(tmp_path):
+    good = tmp_path / "a.pdf"
+    good.write_bytes(pdf_of("Only this line."))
+    done = quire("ocr", good, "--format", "docx", "-o", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a.docx").read_bytes()[:2] == b"PK"

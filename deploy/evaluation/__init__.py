@@ -1,0 +1,1 @@
+"""`quire eval`: engines measured on documents whose text is known."""
