@@ -14,8 +14,8 @@ from docx.enum.style import WD_STYLE_TYPE
 from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
+from docx.oxml.shape import CT_Inline
 from docx.shared import Inches, Pt
-from docx.text.paragraph import Paragraph
 from PIL import Image
 
 from stages.export.word_table import WordTable
@@ -49,7 +49,7 @@ class WordDocument:
         self._paragraph: Any = None
         self._table: WordTable | None = None
         self._images: dict[str, bytes] = {}
-        self._marks = 0
+        self._marks = self._pictures = 0
         for name, (font, size) in _OWN_STYLES.items():
             style = self._document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
             style.base_style = self._document.styles["Normal"]
@@ -153,13 +153,21 @@ class WordDocument:
             _write(paragraph, [(text or "[figure]", ("italic",))])
 
     def _picture(self, paragraph: Any, data: bytes, width: float, text: str) -> bool:
-        run = Paragraph(paragraph, self._document._body).add_run()  # noqa: SLF001 - its part
+        """Add a picture; python-docx's own way looks at the whole document for a free number."""
         try:
+            relation, image = self._document.part.get_or_add_image(io.BytesIO(data))
             inches = Inches(max(0.5, _PAGE_INCHES * width))
-            shape = run.add_picture(io.BytesIO(data), width=inches)
+            sides = image.scaled_dimensions(width=inches)
         except (UnrecognizedImageError, ValueError, ZeroDivisionError, KeyError):
             return False
-        shape._inline.docPr.set("descr", text)  # noqa: SLF001 - it has no other name
+        self._pictures += 1
+        name = f"image{self._pictures}"
+        inline = CT_Inline.new_pic_inline(self._pictures, relation, name, *sides)
+        inline.docPr.set("descr", text)
+        run, drawing = OxmlElement("w:r"), OxmlElement("w:drawing")
+        drawing.append(inline)
+        run.append(drawing)
+        paragraph.append(run)
         return True
 
     def _begin_table(self, command: Command) -> None:
