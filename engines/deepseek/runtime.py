@@ -57,18 +57,17 @@ class Generation:
 class RequestFeed(Protocol):
     """Where a runtime takes its pages from; the shape of `shared.ocr_backend.PageFeed`."""
 
+    def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[Request]:
+        """Up to `limit` pages. Waits for the first one: without a limit, or for so many seconds
+        (0: only what is here). [] when none came in time, or when none will come any more.
+        """
+
     @property
     def closed(self) -> bool:
-        """No more pages will come, and none wait."""
-
-    def __iter__(self) -> Iterator[Request]:
-        """Pages as they come; blocks for the next one, ends with the feed."""
-
-    def take(self, limit: int, timeout_seconds: float = 0.0) -> list[Request]:
-        """Up to `limit` pages: what waits now, or after at most so long the first that comes."""
+        """No more pages will come: finish what was taken and return."""
 
     def set_capacity(self, pages: int) -> None:
-        """How many pages this runtime can hold from now on."""
+        """How many pages this runtime can hold now, those that it has taken included."""
 
 
 Outcome = Generation | tuple[str, OutsideFailed | PageFailed]

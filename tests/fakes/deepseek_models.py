@@ -127,7 +127,8 @@ def make_model(directory: Path, family: str, *, seed: int = 0) -> Path:
 
 def redraw_weights(model: object, seed: int = 0) -> None:
     """Draw what a fresh model leaves at zero or nearly so, at a scale that lets pixels through."""
-    generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             place = ("rel_pos", "pos_embed", "query_", "view_separator", "image_newline")

@@ -1,0 +1,149 @@
+"""The model in this process, through transformers: pages that wait are generated together."""
+
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from engines.deepseek.checkpoint import find_checkpoint
+from engines.deepseek.decoding import Batch
+from engines.deepseek.loading import LoadedModel, load_model
+from engines.deepseek.placement import Placement, pages_that_fit, place
+from engines.deepseek.prompt import Prepared, prepare
+from engines.deepseek.runtime import Outcome, Request, RequestFeed, Runtime
+from shared.errors import OutsideFailed, PageFailed
+
+log = logging.getLogger(__name__)
+
+
+class TransformersRuntime(Runtime):
+    """Runs on one GPU or on the CPU. `model` is a directory or a name on the hub.
+
+    `batch` 0: as many pages as the memory holds. A batch that does not fit after all is met by a
+    smaller one, which stays until the process ends.
+    """
+
+    name = "transformers"
+
+    def __init__(
+        self, model: str, *, device: str = "auto", dtype: str = "auto", batch: int = 0
+    ) -> None:
+        self._model = model
+        self._asked = (device, dtype)
+        self._batch = batch
+        self._loaded: LoadedModel | None = None
+        self._placement: Placement | None = None
+        self.capacity = max(1, batch)
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The model in memory."""
+        return self._loaded
+
+    def load(self) -> None:
+        """Find the weights, choose a device, load. OutsideFailed says what is missing."""
+        if self._loaded is not None:
+            return
+        checkpoint = find_checkpoint(self._model)
+        self._placement = place(*self._asked)
+        self._loaded = load_model(checkpoint, self._placement.device, self._placement.dtype)
+        if not self._batch:
+            self._batch = pages_that_fit(self._loaded)
+        self.capacity = self._batch
+
+    def run(self, feed: RequestFeed, progress: Callable[[], None]) -> Iterator[Outcome]:
+        """Yield an outcome for each page; pages that wait go together."""
+        assert self._loaded is not None, "load() comes first"
+        feed.set_capacity(self._batch)
+        while requests := feed.take(self._batch):
+            pages: list[Prepared] = []
+            for request in requests:
+                try:
+                    pages.append(prepare(request, self._loaded))
+                except PageFailed as failed:
+                    yield request.key, failed
+                progress()
+            yield from self._generate(pages, feed, progress)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._loaded = None
+        _free_memory()
+
+    def details(self) -> Mapping[str, Any]:
+        """Model, device, precision, pages at once."""
+        if self._loaded is None or self._placement is None:
+            return {}
+        return {
+            "model": self._loaded.checkpoint.family.name,
+            "device": self._placement.device_name,
+            "dtype": self._placement.dtype,
+            "batch": self._batch,
+        }
+
+    def _generate(
+        self, pages: list[Prepared], feed: RequestFeed, progress: Callable[[], None]
+    ) -> Iterator[Outcome]:
+        """Generate for all pages, in smaller and smaller batches when memory runs out."""
+        waiting = [pages] if pages else []
+        while waiting:
+            part = waiting.pop()
+            if len(part) > self._batch:  # it became smaller since
+                waiting.append(part[self._batch :])
+                part = part[: self._batch]
+            left = {page.request.key: page for page in part}
+            failed = ""
+            batch = Batch(self._loaded_model, part)
+            try:
+                for generation in batch.run(progress):
+                    del left[generation.key]
+                    yield generation
+            except _memory_errors() as error:
+                failed = str(error)
+            if not failed:
+                continue
+            # only now that the error is gone is nothing held by its traceback
+            del batch
+            _free_memory()
+            if len(part) == 1:
+                yield part[0].request.key, _too_large(part[0].request, failed)
+                continue
+            self._shrink(len(part) // 2, feed)
+            waiting.append(list(left.values()))
+
+    @property
+    def _loaded_model(self) -> LoadedModel:
+        assert self._loaded is not None
+        return self._loaded
+
+    def set_batch(self, batch: int) -> None:
+        """How many pages to generate together at most."""
+        self._batch = self.capacity = batch
+
+    def _shrink(self, batch: int, feed: RequestFeed) -> None:
+        log.warning("out of memory with %d pages at once: %d from now on", self._batch, batch)
+        self.set_batch(batch)
+        feed.set_capacity(batch)
+
+
+def _memory_errors() -> tuple[type[BaseException], ...]:
+    import torch  # noqa: PLC0415 - heavy, and optional
+
+    return (torch.OutOfMemoryError, MemoryError)
+
+
+def _too_large(request: Request, why: str) -> OutsideFailed:
+    log.warning("no memory for one page: %s", why)
+    return OutsideFailed(
+        f"There is no memory for one page of {request.width} x {request.height} pixels: free the "
+        "device, or ask for a smaller view, no tiles or fewer tokens.",
+        code="out_of_memory",
+    )
+
+
+def _free_memory() -> None:
+    import torch  # noqa: PLC0415 - heavy, and optional
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,181 @@
+"""The transformers runtime: batches say what single pages say, and what `generate` says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.deepseek import decoding
+from engines.deepseek.loading import LoadedModel
+from engines.deepseek.prompt import prepare
+from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation, Request
+from engines.deepseek.transformers_runtime import TransformersRuntime
+from shared.errors import OutsideFailed, PageFailed
+from tests.fakes.deepseek_models import EOS
+from tests.fakes.request_feeds import RequestBatch
+
+FAMILIES = ("deepseek-ocr", "deepseek-ocr-2", "unlimited-ocr")
+PROMPT = "<image>\n<|grounding|>Convert the document to markdown."
+
+
+def _requests(**changes: object) -> list[Request]:
+    """Pages of several sizes, with and without tiles."""
+    noise = np.random.default_rng(7)
+    sizes = [(300, 200), (200, 260), (800, 600), (90, 120)]
+    values = {"prompt": PROMPT, "view": 256, "max_tokens": 8, "ngram": 0, **changes}
+    return [
+        Request(f"p{i}", noise.integers(0, 256, (h, w, 3), np.uint8).tobytes(), w, h, **values)
+        for i, (w, h) in enumerate(sizes)
+    ]
+
+
+def _runtime(model: Path, **changes: object) -> TransformersRuntime:
+    runtime = TransformersRuntime(str(model), device="cpu", **changes)
+    runtime.load()
+    return runtime
+
+
+def _texts(runtime: TransformersRuntime, requests: list[Request]) -> dict[str, str]:
+    steps: list[None] = []
+    found = list(runtime.run(RequestBatch(requests), lambda: steps.append(None)))
+    assert all(isinstance(outcome, Generation) for outcome in found), found
+    assert steps
+    return {outcome.key: outcome.text for outcome in found}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_says_what_generate_says_of_each_page(
+    models: dict[str, Path], loaded: dict[str, LoadedModel], family: str
+) -> None:
+    requests = _requests()
+    together = _texts(_runtime(models[family], batch=4), requests)
+    model = loaded[family]
+    for request in requests:
+        page = prepare(request, model)
+        extra = {}
+        if model.checkpoint.family.newline_tokens:
+            extra["patches_grid"] = [[page.plan.columns, page.plan.rows]]
+        ids = torch.tensor([page.ids])
+        made = model.model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            pixel_values=page.views.view[None],
+            pixel_values_local=page.views.tiles,
+            num_local_patches=[page.plan.tiles],
+            max_new_tokens=8,
+            do_sample=False,
+            pad_token_id=EOS,
+            **extra,
+        )[0, len(page.ids) :].tolist()
+        expected = model.decode(made[:-1] if made[-1] == EOS else made)
+        assert together[request.key] == expected
+
+
+def test_the_ngram_ban_is_generates(
+    models: dict[str, Path], loaded: dict[str, LoadedModel]
+) -> None:
+    request = _requests(max_tokens=40, ngram=3, ngram_window=10_000, view=64)[0]
+    text = _texts(_runtime(models["deepseek-ocr-2"]), [request])[request.key]
+    model = loaded["deepseek-ocr-2"]
+    page = prepare(request, model)
+    ids = torch.tensor([page.ids])
+    made = model.model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values=page.views.view[None],
+        num_local_patches=[0],
+        max_new_tokens=40,
+        do_sample=False,
+        no_repeat_ngram_size=3,
+        pad_token_id=EOS,
+    )[0, len(page.ids) :].tolist()
+    assert text == model.decode([token for token in made if token != EOS])
+
+
+class _Narrow:
+    """Fails like a GPU without memory when more than so many pages are read at once."""
+
+    def __init__(self, runtime: TransformersRuntime, most: int) -> None:
+        self.seen: list[int] = []
+        self._most = most
+        runtime.loaded.model.register_forward_pre_hook(self._look, with_kwargs=True)
+
+    def _look(self, _module: object, _args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        given = kwargs.get("input_ids")
+        rows = len(kwargs["inputs_embeds"] if given is None else given)
+        self.seen.append(rows)
+        # the second token of each page, so that it happens in the middle of the work
+        if rows > self._most and given is not None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_memory_that_runs_out_is_met_by_a_smaller_batch(models: dict[str, Path]) -> None:
+    requests = _requests(tiles=False, view=128)
+    expected = _texts(_runtime(models["deepseek-ocr-2"], batch=1), requests)
+    runtime = _runtime(models["deepseek-ocr-2"], batch=4)
+    narrow = _Narrow(runtime, most=1)
+    feed = RequestBatch(requests)
+    found = {o.key: o.text for o in runtime.run(feed, lambda: None)}
+    assert found == expected
+    assert feed.capacities == [4, 2, 1]
+    assert runtime.details()["batch"] == 1
+    assert max(narrow.seen) == 4
+
+
+def test_a_page_without_memory_fails_from_outside(models: dict[str, Path]) -> None:
+    runtime = _runtime(models["deepseek-ocr-2"], batch=2)
+    _Narrow(runtime, most=0)
+    found = list(runtime.run(RequestBatch(_requests(view=128)[:2]), lambda: None))
+    assert [key for key, _ in found] == ["p0", "p1"]
+    for _, error in found:
+        assert isinstance(error, OutsideFailed)
+        assert "smaller view" in str(error)
+
+
+def test_a_page_that_cannot_be_prompted_does_not_stop_the_others(models: dict[str, Path]) -> None:
+    good, bad = _requests()[:2]
+    bad = Request(bad.key, bad.pixels[:-1], bad.width, bad.height, PROMPT)
+    found = list(_runtime(models["deepseek-ocr-2"]).run(RequestBatch([bad, good]), lambda: None))
+    assert isinstance(found[0][1], PageFailed)
+    assert found[1].key == good.key
+
+
+class _Pinned:
+    """Makes the model say these tokens, whatever it sees."""
+
+    def __init__(self, runtime: TransformersRuntime, tokens: list[int]) -> None:
+        self._tokens = iter(tokens)
+        runtime.loaded.model.register_forward_hook(self._say)
+
+    def _say(self, _module: object, _args: object, out: object) -> None:
+        out.logits[:, -1, next(self._tokens)] = 1e9
+
+
+def test_how_a_page_ended_is_said(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_LOOP_TOKENS", 24)
+    monkeypatch.setattr(decoding, "_LOOP_EVERY", 8)
+    monkeypatch.setattr(decoding, "_LOOP_PERIOD", 4)
+
+    def run(tokens: list[int], most: int) -> Generation:
+        runtime = _runtime(models["deepseek-ocr-2"])
+        _Pinned(runtime, tokens)
+        request = _requests(max_tokens=most, view=64, tiles=False)[0]
+        return next(iter(runtime.run(RequestBatch([request]), lambda: None)))
+
+    stopped = run([20, 21, 22, EOS], 50)
+    assert (stopped.finish_reason, stopped.tokens) == (STOP, 4)
+    assert len(stopped.text) == 3  # the end itself is no text
+    assert run([20] * 9, 9).finish_reason == LENGTH
+    looping = run([30, 31, *[20, 21, 22] * 20], 60)
+    assert (looping.finish_reason, looping.tokens) == (LOOP, 32)
+    # a longer run than the period looked for is no loop
+    assert run([20, 21, 22, 23, 24] * 9, 45).finish_reason == LENGTH
+
+
+def test_a_temperature_draws(models: dict[str, Path]) -> None:
+    runtime = _runtime(models["deepseek-ocr-2"])
+    cold = _texts(runtime, _requests(view=64)[:1])
+    torch.manual_seed(1)
+    warm = _texts(runtime, _requests(view=64, temperature=5.0)[:1])
+    assert cold != warm
