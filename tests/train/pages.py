@@ -81,14 +81,14 @@ class Page:
 
     def grounded(self) -> str:
         """The answer to `GROUNDED`: each paragraph after its label and box."""
-        return "\n\n".join(_grounded(paragraph) for paragraph in self.paragraphs)
+        return "\n\n".join(head_of(part) + part.text for part in self.paragraphs)
 
 
-def _grounded(paragraph: Paragraph) -> str:
+def head_of(paragraph: Paragraph) -> str:
+    """What stands before a paragraph's text in the answer to `GROUNDED`."""
     box = ", ".join(str(round(999 * value)) for value in paragraph.box)
     mark = "# " if paragraph.label == "title" else ""
-    head = f"<|ref|>{paragraph.label}<|/ref|><|det|>[[{box}]]<|/det|>"
-    return f"{head}\n{mark}{paragraph.text}"
+    return f"<|ref|>{paragraph.label}<|/ref|><|det|>[[{box}]]<|/det|>\n{mark}"
 
 
 def make_page(draw: random.Random, most_lines: int = MOST_LINES) -> Page:

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from tests.train.glyphs import GLYPHS, ORIGIN, PLACES, SIZES, Painter
 from tests.train.pages import ADVANCE, DPI, PAGE_PIXELS
-from tests.train.tiny_model import BOS, ENCODER, IMAGE_TOKENS, SAM, make_model, save_model
-from tests.train.training_batches import Batches, PageBatch
+from tests.train.tiny_model import BOS, ENCODER, IMAGE_TOKENS, SAM, TEXT, make_model, save_model
+from tests.train.training_batches import GRID, Batches, PageBatch
 
 WARM_UP_STEPS = 200
-GRID = 12  # the model's queries, 12 x 12, are taught to look at as many parts of the page
 SLOTS = 2  # characters that begin in one part
 _BLANK_WEIGHT = 0.1  # most parts are empty
 
@@ -33,15 +33,17 @@ class Lookers(torch.nn.Module):
 
     Without them nothing tells the vision part what a character is before the text part can use
     it, nor the text part to look before there is something to see: the loss stays where guessing
-    letters puts it for thousands of steps. One reads the map of SAM, one the queries' answers.
+    letters puts it for thousands of steps. One reads the map of SAM, one the queries' answers, and
+    one says from the text part where the next character stands.
     """
 
-    def __init__(self, width: int, queries: int) -> None:
+    def __init__(self, width: int, queries: int, text: int) -> None:
         super().__init__()
         self.classes = len(GLYPHS) + 1
         self.per_cell = (GRID // (PAGE_PIXELS // 64)) ** 2
         self.from_map = torch.nn.Linear(width, self.per_cell * SLOTS * self.classes)
         self.from_queries = torch.nn.Linear(queries, SLOTS * self.classes)
+        self.from_text = torch.nn.Linear(text, GRID * GRID)
 
     def loss(self, seen: torch.Tensor, answers: torch.Tensor, wanted: torch.Tensor) -> Any:
         """`seen` (pages, width, side, side), `answers` (pages, 144, queries), `wanted` as below."""
@@ -58,6 +60,11 @@ class Lookers(torch.nn.Module):
             functional.cross_entropy(one.float(), wanted.flatten(), weight)
             for one in (said, queried)
         )
+
+    def next_loss(self, hidden: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
+        """`hidden` (pages, length, text) and where the token after each stands, or -1."""
+        said = self.from_text(hidden).float()
+        return functional.cross_entropy(said.flatten(0, 1), parts.flatten(), ignore_index=-1)
 
 
 def parts_of(rows: torch.Tensor, count: int) -> torch.Tensor:
@@ -107,16 +114,19 @@ def losses_of(
         looked = lookers.loss(seen[0], answers, parts_of(rows, count))
         embed = model.get_input_embeddings()
         begin = torch.full((count, 1), BOS, device=device)
-        parts = [
+        pieces = [
             embed(begin),
             core.multi_modal_projector(answers),
             core.view_separator.expand(count, 1, -1),
             embed(tokens[:, :-1].clamp(min=0)),
         ]
         hidden = core.language_model(
-            inputs_embeds=torch.cat([part.float() for part in parts], 1), use_cache=False
+            inputs_embeds=torch.cat([piece.float() for piece in pieces], 1), use_cache=False
         ).last_hidden_state
-        logits = model.lm_head(hidden[:, IMAGE_TOKENS + 1 :]).float()
+        hidden = hidden[:, IMAGE_TOKENS + 1 :]
+        logits = model.lm_head(hidden).float()
+        parts = torch.from_numpy(batch.parts).to(device, non_blocking=True)
+        looked = looked + 0.5 * lookers.next_loss(hidden, parts[:, 1:])
     wanted = tokens[:, 1:].clone()
     wanted[:, : batch.prompt - 1] = -1
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1)
@@ -130,7 +140,8 @@ def train(
 ) -> None:
     """Train for so long; the rate falls to nothing at the end."""
     width = SAM["downsample_channels"][-1]
-    lookers = Lookers(width, ENCODER["hidden_size"]).to(next(model.parameters()).device)
+    lookers = Lookers(width, ENCODER["hidden_size"], TEXT["hidden_size"])
+    lookers.to(next(model.parameters()).device)
     weights = [*model.parameters(), *lookers.parameters()]
     groups = [
         {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": 0.02},
@@ -167,6 +178,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--processes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="a model to go on from")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--save-table", type=Path)
     asked = parser.parse_args()
@@ -182,7 +194,10 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = make_model(asked.seed).to(device).train()
+    model = make_model(asked.seed)
+    if asked.start:
+        model.load_state_dict(load_file(asked.start / "model.safetensors"))
+    model = model.to(device).train()
     for layer in model.model.language_model.layers:
         experts = getattr(layer.mlp, "experts", None)
         if experts is not None:

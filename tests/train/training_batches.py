@@ -9,35 +9,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.train.glyphs import entries
-from tests.train.pages import FREE, GROUNDED, make_page
+from tests.train.pages import ADVANCE, FREE, GROUNDED, PAGE_POINTS, Page, head_of, make_page
 from tests.train.tiny_model import EOS, make_tokenizer
 
 PROMPTS = {"free": f"\n{FREE}", "grounded": f"\n<|grounding|>{GROUNDED}"}
-GROUNDED_SHARE = 0.4
+GROUNDED_SHARE = 0.35
+GRID = 12  # the model's queries, 12 x 12, are taught to look at as many parts of the page
 _STEPS = 32  # lengths are rounded up to it: fewer shapes, fewer plans
 
 
 @dataclass(frozen=True, slots=True)
 class PageBatch:
-    """`rows` draw the pages; `tokens` (pages, length) are prompt, answer and end, then -1."""
+    """`rows` draw the pages; `tokens` (pages, length) are prompt, answer and end, then -1.
+
+    `parts` (pages, length) is in which of GRID x GRID parts of the page a token's character
+    stands, -1 for what is not drawn.
+    """
 
     task: str
     rows: NDArray[np.int32]
     tokens: NDArray[np.int64]
+    parts: NDArray[np.int64]
     prompt: int  # how many tokens the prompt has after the image
+
+
+def part_of(x: Any, y: Any) -> Any:
+    """The number of the part of the page at x, y (points), row by row."""
+    side = PAGE_POINTS / GRID
+    return (y / side).astype(np.int64) * GRID + (x / side).astype(np.int64)
+
+
+def _answer(page: Page, task: str, tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The answer's tokens, and in which part of the page each is drawn."""
+    ids: list[int] = []
+    parts: list[int] = []
+
+    def literal(text: str) -> None:
+        found = tokenizer.encode(text).ids
+        ids.extend(found)
+        parts.extend([-1] * len(found))
+
+    for number, paragraph in enumerate(page.paragraphs):
+        if number:
+            literal("\n" if task == "free" else "\n\n")
+        if task == "grounded":
+            literal(head_of(paragraph))
+        for place, line in enumerate(paragraph.lines):
+            if place:
+                literal("\n")
+            encoded = tokenizer.encode(line.text)
+            first = np.array([offsets[0] for offsets in encoded.offsets])
+            x = line.x + (first + 0.5) * ADVANCE * line.size
+            ids.extend(encoded.ids)
+            parts.extend(part_of(x, np.full_like(x, line.baseline - 0.25 * line.size)).tolist())
+    return ids, parts
 
 
 def make_batch(draw: random.Random, tokenizer: Any, task: str, size: int) -> PageBatch:
     """Random pages and their answers."""
     pages = [make_page(draw) for _ in range(size)]
     prompt = tokenizer.encode(PROMPTS[task]).ids
-    answers = [page.free() if task == "free" else page.grounded() for page in pages]
-    ids = [prompt + encoding.ids + [EOS] for encoding in tokenizer.encode_batch(answers)]
-    longest = -(-max(len(row) for row in ids) // _STEPS) * _STEPS
+    answers = [_answer(page, task, tokenizer) for page in pages]
+    longest = max(len(prompt) + len(ids) + 1 for ids, _ in answers)
+    longest = -(-longest // _STEPS) * _STEPS
     tokens = np.full((size, longest), -1, np.int64)
-    for place, row in enumerate(ids):
+    parts = np.full((size, longest), -1, np.int64)
+    for place, (ids, where) in enumerate(answers):
+        row = [*prompt, *ids, EOS]
         tokens[place, : len(row)] = row
-    return PageBatch(task, entries(pages), tokens, len(prompt))
+        parts[place, len(prompt) : len(prompt) + len(where)] = where
+    return PageBatch(task, entries(pages), tokens, parts, len(prompt))
 
 
 def _produce(seed: int, size: int, batches: Any) -> None:
