@@ -13,6 +13,7 @@ from shared.text_lines import TextLine
 _CLASSES = {
     "pymupdf": "engines.pymupdf_engine:PyMuPDFEngine",
     "mineru": "engines.mineru.backend:MinerUEngine",
+    "deepseek": "engines.deepseek.backend:DeepSeekEngine",
 }
 
 KNOWN: tuple[str, ...] = tuple(_CLASSES)

@@ -14,7 +14,7 @@ from shared.errors import Misconfigured
 MIB = 1024 * 1024
 SLOT_VARIABLE = "QUIRE_SLOT"  # no setting: the name under which a supervisor starts a process
 # never logged, never shown
-SECRET_SETTINGS = frozenset({"api_keys", "database_url", "mineru_vlm_key"})
+SECRET_SETTINGS = frozenset({"api_keys", "database_url", "mineru_vlm_key", "deepseek_url_key"})
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -103,7 +103,9 @@ class Settings:
     )
     engine_threads: int = _setting(0, "Threads of one engine process; 0: cores / processes.")
     engine_max_pages: int = _setting(2_000, "An engine process starts anew after so many pages.")
-    engine_max_rss_mib: int = _setting(4096, "An engine process starts anew above this memory.")
+    engine_max_rss_mib: int = _setting(
+        4096, "An engine process starts anew above this memory, or 1.5 times its model's."
+    )
     ocr_runtime: str = _setting("auto", "auto, openvino or onnxruntime, for the CPU engine.")
     ocr_precision: str = _setting("auto", "auto, int8, bf16 or f32, for the CPU engine.")
 
@@ -115,6 +117,21 @@ class Settings:
     mineru_vlm_key: str = _setting("", "Its API key.")
     mineru_vlm_seconds: int = _setting(120, "Longest wait for one answer of that server.")
     mineru_pages: int = _setting(0, "Pages given to MinerU together; 0: 2, 16 with a VLM server.")
+    deepseek_model: str = _setting(
+        "", "Folder of a DeepSeek-OCR, DeepSeek-OCR-2 or Unlimited-OCR model, or owner/name."
+    )
+    deepseek_runtime: str = _setting(
+        "auto", "auto, native (one GPU), transformers (GPU or CPU) or endpoint (a server)."
+    )
+    deepseek_device: str = _setting("auto", "auto, gpu or cpu.")
+    deepseek_dtype: str = _setting("auto", "auto (bf16 on a GPU, fp32 on a CPU), bf16 or fp32.")
+    deepseek_kv: str = _setting("model", "model or float8: how native keeps what it has read.")
+    deepseek_batch: int = _setting(0, "Pages that transformers reads together; 0: what fits.")
+    deepseek_url: str = _setting("", "OpenAI-compatible server, like http://host:8000/v1.")
+    deepseek_url_key: str = _setting("", "Its API key.")
+    deepseek_url_model: str = _setting("", "Its model's name; empty: the one that it serves.")
+    deepseek_url_pages: int = _setting(32, "Pages that it is sent at the same time.")
+    deepseek_url_seconds: int = _setting(300, "Longest wait for one answer of that server.")
 
     @property
     def url(self) -> str:
@@ -234,6 +251,10 @@ def _check(settings: Settings) -> None:
         "ocr_precision": ("auto", "int8", "bf16", "f32"),
         "mineru_small_models": ("auto", "onnx", "torch"),
         "mineru_vlm_engine": ("auto", "llama-cpp", "vllm", "lmdeploy"),
+        "deepseek_runtime": ("auto", "native", "transformers", "endpoint"),
+        "deepseek_device": ("auto", "gpu", "cpu"),
+        "deepseek_dtype": ("auto", "bf16", "fp32"),
+        "deepseek_kv": ("model", "float8"),
         "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     }
     for name, allowed in choices.items():
@@ -242,7 +263,7 @@ def _check(settings: Settings) -> None:
             raise Misconfigured(f"{name} must be one of {listed}.", param=name)
     for item in fields(Settings):
         value = getattr(settings, item.name)
-        free = item.name in {"engine_threads", "min_free_mib", "mineru_pages"}
+        free = item.name in {"engine_threads", "min_free_mib", "mineru_pages", "deepseek_batch"}
         if isinstance(value, (int, float)) and (value < 0 or (value == 0 and not free)):
             raise Misconfigured(f"{item.name} must be above 0.", param=item.name)
     if settings.port > 65535:

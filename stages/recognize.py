@@ -40,6 +40,7 @@ class Host:
         self._engine = engine
         self._worker = worker
         self._pages = 0
+        self._loaded_bytes = 0
         self._limits = Thresholds.of(settings)
         self._process = psutil.Process()
         self._weigh_at = 0.0
@@ -66,6 +67,7 @@ class Host:
                 self._watch.say("blocked", str(error))
                 self._worker.wait_drain(RELOAD_SECONDS)
             else:
+                self._loaded_bytes = self._process.memory_info().rss
                 self._watch.say("ready")
                 return True
         return False
@@ -135,8 +137,9 @@ class Host:
         if now < self._weigh_at:
             return False
         self._weigh_at = now + WEIGH_SECONDS
-        rss: int = self._process.memory_info().rss
-        return rss > self._settings.engine_max_rss_mib * MIB
+        # a large model on the CPU is no growth: half more than it took to load is
+        limit = max(self._settings.engine_max_rss_mib * MIB, 1.5 * self._loaded_bytes)
+        return bool(self._process.memory_info().rss > limit)
 
 
 def _milliseconds(begun: Begun, answer: Answer) -> float:

@@ -10,6 +10,8 @@ from engines.deepseek.families import V1, V2, Family, family_of
 from shared.errors import OutsideFailed
 
 _LARGEST_CONFIG_BYTES = 1 << 20
+DEFAULT_VIEW = 1024  # of all three
+LARGEST_VIEW = 1280
 
 # Fields of the original `language_config` that the native text config has too. Not head_dim,
 # use_mla and v_head_dim: they describe an attention that these checkpoints do not use.
@@ -52,6 +54,20 @@ class Checkpoint:
     path: Path
     family: Family
     config: Mapping[str, Any]
+
+    @property
+    def view(self) -> int:
+        """The side of the whole-page view that the model was made for, in pixels.
+
+        Of the image processor's settings beside the model, where there are any.
+        """
+        try:
+            with (self.path / "preprocessor_config.json").open("rb") as file:
+                side = json.loads(file.read(_LARGEST_CONFIG_BYTES))["size"]["height"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return DEFAULT_VIEW
+        sound = isinstance(side, int) and 64 <= side <= LARGEST_VIEW and side % 64 == 0
+        return side if sound else DEFAULT_VIEW
 
     @property
     def is_native(self) -> bool:

@@ -1,13 +1,14 @@
 """Loads a checkpoint with the native classes of transformers; code from a hub is never run."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from engines.deepseek.checkpoint import Checkpoint
 from shared.errors import OutsideFailed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedModel:
     """A model in memory: the transformers model, a `tokenizers.Tokenizer`, and its token ids."""
 
@@ -16,6 +17,11 @@ class LoadedModel:
     tokenizer: Any
     device: Any
     dtype: Any
+
+    @cached_property
+    def view(self) -> int:
+        """The side of the whole-page view where a request names none."""
+        return self.checkpoint.view
 
     @property
     def bos_id(self) -> int:

@@ -42,7 +42,8 @@ def plan_prompt(request: Request, loaded: LoadedModel) -> tuple[ImagePlan, list[
     PageFailed when the prompt has not exactly one `<image>` or leaves no room for an answer.
     """
     family = loaded.checkpoint.family
-    plan = plan_image(family, request.width, request.height, view=request.view, tiles=request.tiles)
+    view = request.view or loaded.view
+    plan = plan_image(family, request.width, request.height, view=view, tiles=request.tiles)
     before, found, after = request.prompt.partition(IMAGE)
     if not found or IMAGE in after:
         raise PageFailed("The prompt must have <image> exactly once.", code="bad_prompt")

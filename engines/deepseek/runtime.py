@@ -18,10 +18,10 @@ class Request:
     """One page for a runtime.
 
     `pixels` are RGB8 rows, top to bottom, no padding, of `width` x `height`. `prompt` has one
-    `<image>`. `view` is the side of the square that shows the whole page, in pixels; with `tiles`
-    the page is also cut into tiles where it is larger than one. A run of `ngram` tokens (0: no
-    ban) does not come twice within the last `ngram_window` tokens that were made, unless its last
-    token is in `ngram_free`. `temperature` 0 takes the likeliest token.
+    `<image>`. `view` is the side of the square that shows the whole page, in pixels (0: the
+    model's own); with `tiles` the page is also cut into tiles where it is larger than one. A run
+    of `ngram` tokens (0: no ban) does not come twice within the last `ngram_window` tokens that
+    were made, unless its last token is in `ngram_free`. `temperature` 0 takes the likeliest token.
     """
 
     key: str
@@ -29,7 +29,7 @@ class Request:
     width: int
     height: int
     prompt: str
-    view: int = 1024
+    view: int = 0
     tiles: bool = True
     max_tokens: int = 8192
     ngram: int = NGRAM
@@ -93,6 +93,11 @@ class Runtime(ABC):
     @abstractmethod
     def close(self) -> None:
         """Free the model."""
+
+    def ids_of(self, *tokens: str) -> tuple[int, ...]:
+        """The ids of those tokens that the model has; () where that is not known here."""
+        del tokens
+        return ()
 
     def details(self) -> Mapping[str, Any]:
         """What health shows: device, precision, model."""

@@ -44,8 +44,8 @@ class TransformersRuntime(Runtime):
         """Find the weights, choose a device, load. OutsideFailed says what is missing."""
         if self._loaded is not None:
             return
-        checkpoint = find_checkpoint(self._model)
         self._placement = place(*self._asked)
+        checkpoint = find_checkpoint(self._model)
         self._loaded = load_model(checkpoint, self._placement.device, self._placement.dtype)
         if not self._batch:
             self._batch = pages_that_fit(self._loaded)
@@ -69,6 +69,10 @@ class TransformersRuntime(Runtime):
         """Free the model."""
         self._loaded = None
         _free_memory()
+
+    def ids_of(self, *tokens: str) -> tuple[int, ...]:
+        """The ids of those tokens that the model has."""
+        return self._loaded.ids_of(*tokens) if self._loaded is not None else ()
 
     def details(self) -> Mapping[str, Any]:
         """Model, device, precision, pages at once."""

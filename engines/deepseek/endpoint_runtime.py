@@ -1,0 +1,241 @@
+"""The model on a server that speaks OpenAI's protocol: vLLM, SGLang and others."""
+
+import base64
+import io
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from engines.deepseek.prompt import IMAGE
+from engines.deepseek.runtime import (
+    LENGTH,
+    STOP,
+    Generation,
+    Outcome,
+    Request,
+    RequestFeed,
+    Runtime,
+)
+from shared.errors import OutsideFailed, PageFailed
+
+_TRIES = 4  # of one page before it goes back to the broker, which waits longer
+_FIRST_WAIT_SECONDS = 0.5  # doubles
+_TICK_SECONDS = 0.5  # between signs of life while answers are awaited
+_CONNECT_SECONDS = 5.0
+_MOST_ANSWER_BYTES = 16_000_000
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_KEY_REFUSED = frozenset({401, 403})
+_REASONS = {"stop": STOP, "length": LENGTH}
+_TABLE_CELLS = (128821, 128822)  # <td> and </td> in the tokenizers of all three
+
+
+class EndpointRuntime(Runtime):
+    """Sends up to `pages` at once to `url` (with /v1), each at most `seconds` long.
+
+    `model` empty: the one that the server lists.
+    """
+
+    name = "endpoint"
+
+    def __init__(
+        self, url: str, *, key: str = "", model: str = "", pages: int = 32, seconds: float = 300
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._asked_model = self._model = model
+        self.capacity = pages
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(seconds, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=pages),
+            trust_env=False,  # the address is meant as it is written: no proxy of the environment
+        )
+        self._trouble = ""
+        self._closing = threading.Event()
+
+    def load(self) -> None:
+        """Ask the server for its models. OutsideFailed: it is not there or refuses the key."""
+        try:
+            answer = self._client.get(f"{self._url}/models", timeout=_CONNECT_SECONDS)
+        except httpx.HTTPError as error:
+            raise self._down(error) from error
+        if answer.status_code in _KEY_REFUSED:
+            raise self._key_refused()
+        names = _model_names(answer)
+        if not self._asked_model:
+            if not names:
+                raise OutsideFailed(
+                    f"{self._url} lists no models (status {answer.status_code}): name one with "
+                    "QUIRE_DEEPSEEK_URL_MODEL.",
+                    code="no_model",
+                )
+            self._model = names[0]
+        elif names and self._asked_model not in names:
+            raise OutsideFailed(
+                f"{self._url} has no model {self._asked_model}, but {', '.join(names[:5])}: see "
+                "QUIRE_DEEPSEEK_URL_MODEL.",
+                code="no_model",
+            )
+        self._trouble = ""
+
+    def run(self, feed: RequestFeed, progress: Callable[[], None]) -> Iterator[Outcome]:
+        """Keep as many pages with the server as it may have; yield each as it is answered."""
+        feed.set_capacity(self.capacity)
+        done: queue.Queue[Outcome] = queue.Queue()
+        flying = 0
+        with ThreadPoolExecutor(self.capacity, "endpoint") as threads:
+            while flying or not feed.closed:
+                free = self.capacity - flying
+                if free and not feed.closed:
+                    requests = feed.take(free, _TICK_SECONDS / 10 if flying else None)
+                    for request in requests:
+                        threads.submit(self._into, done, request)
+                    flying += len(requests)
+                    if not flying:
+                        return
+                try:
+                    outcome = done.get(timeout=_TICK_SECONDS / 10 if free else _TICK_SECONDS)
+                except queue.Empty:
+                    progress()  # each request has a time limit of its own
+                else:
+                    flying -= 1
+                    progress()
+                    yield outcome
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._closing.set()
+        self._client.close()
+
+    def details(self) -> Mapping[str, Any]:
+        """Server and model."""
+        return {"model": self._model, "url": self._url, "pages": self.capacity}
+
+    def trouble(self) -> str:
+        """Why the server gave no answer when it was last asked."""
+        return self._trouble
+
+    def _into(self, done: "queue.Queue[Outcome]", request: Request) -> None:
+        try:
+            done.put(self._ask(request))
+        except (OutsideFailed, PageFailed) as failed:
+            done.put((request.key, failed))
+        except Exception as error:  # noqa: BLE001 - a thread's error must reach the page's answer
+            why = f"The server's answer cannot be used: {type(error).__name__}: {error}"
+            done.put((request.key, PageFailed(why[:300], code="bad_answer")))
+
+    def _ask(self, request: Request) -> Generation:
+        started = time.perf_counter()
+        body = self._body(request)
+        encoded = time.perf_counter()
+        answer = self._post(body)
+        choice = _choice(answer)
+        self._trouble = ""
+        return Generation(
+            request.key,
+            str(choice["message"]["content"] or ""),
+            int((answer.get("usage") or {}).get("completion_tokens") or 0),
+            _REASONS.get(str(choice.get("finish_reason")), ""),
+            {
+                "encode": 1000 * (encoded - started),
+                "server": 1000 * (time.perf_counter() - encoded),
+            },
+        )
+
+    def _post(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The server's answer; tries again what may pass, with growing waits."""
+        failure = OutsideFailed("The engine is closing.", code="closing")
+        for attempt in range(_TRIES):
+            if attempt:
+                wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
+                self._closing.wait(wait * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load
+            if self._closing.is_set():
+                break
+            try:
+                answer = self._client.post(f"{self._url}/chat/completions", json=body)
+            except httpx.HTTPError as error:
+                failure = self._down(error)
+                continue
+            if answer.status_code in _KEY_REFUSED:
+                raise self._key_refused()
+            if answer.status_code in _AGAIN:
+                failure = self._busy(answer.status_code)
+                continue
+            if answer.status_code != 200:
+                said = answer.text[:200].replace("\n", " ")
+                raise PageFailed(
+                    f"{self._url} refuses the page (status {answer.status_code}): {said}",
+                    code="refused",
+                )
+            if len(answer.content) > _MOST_ANSWER_BYTES:
+                raise PageFailed("The server's answer is too long.", code="bad_answer")
+            found: dict[str, Any] = answer.json()
+            return found
+        raise failure
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        before, _, after = request.prompt.partition(IMAGE)
+        content: list[dict[str, Any]] = [{"type": "text", "text": before}] if before else []
+        content.append({"type": "image_url", "image_url": {"url": _data_url(request)}})
+        if after.strip():
+            content.append({"type": "text", "text": after.strip()})
+        body = {
+            "model": self._model,
+            "messages": [{"role": "user", "content": content}],
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "skip_special_tokens": False,  # the tags of parts are special tokens
+        }
+        if request.ngram:  # vLLM's recipe for these models; others leave it unread
+            body["vllm_xargs"] = {
+                "ngram_size": request.ngram,
+                "window_size": request.ngram_window,
+                "whitelist_token_ids": list(request.ngram_free or _TABLE_CELLS),
+            }
+        return body
+
+    def _down(self, error: httpx.HTTPError) -> OutsideFailed:
+        what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "is down"
+        self._trouble = (
+            f"The server {self._url} {what} ({type(error).__name__}): start it, or correct "
+            "QUIRE_DEEPSEEK_URL."
+        )
+        return OutsideFailed(self._trouble, code="endpoint_down")
+
+    def _busy(self, status: int) -> OutsideFailed:
+        self._trouble = f"The server {self._url} cannot take pages now (status {status})."
+        return OutsideFailed(self._trouble, code="endpoint_busy")
+
+    def _key_refused(self) -> OutsideFailed:
+        self._trouble = f"The server {self._url} refuses the key: see QUIRE_DEEPSEEK_URL_KEY."
+        return OutsideFailed(self._trouble, code="endpoint_key")
+
+
+def _model_names(answer: httpx.Response) -> list[str]:
+    try:
+        return [str(model["id"]) for model in answer.json()["data"]]
+    except (ValueError, KeyError, TypeError):
+        return []  # some servers list nothing
+
+
+def _choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise PageFailed("The server's answer has no text.", code="bad_answer")
+    choice: Mapping[str, Any] = choices[0]
+    return choice
+
+
+def _data_url(request: Request) -> str:
+    """The page as PNG: nothing is lost, and text compresses well."""
+    size = (request.width, request.height)
+    file = io.BytesIO()
+    Image.frombytes("RGB", size, bytes(request.pixels)).save(file, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

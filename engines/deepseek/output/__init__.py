@@ -1,0 +1,1 @@
+"""What the models write, as blocks. All of it is hostile: numbers and tags are only looked at."""
