@@ -8,7 +8,7 @@ from bus.queues import Item, Room
 from bus.state import BusState
 from shared.messages import Task
 
-MAX_UNCOMMITTED = 64  # answers a worker may have open before it gets no more pages
+MAX_UNCOMMITTED = 128  # answers a worker may have open before it gets no more pages
 ALONE_AFTER_CRASHES = 2  # such a page is a suspect: it runs alone and takes nobody with it
 _LEASES_PER_EPOCH_BITS = 20  # lease numbers of two epochs hardly ever meet
 

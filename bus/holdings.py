@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.messages import Result, Task
 
-MAX_UNCOMMITTED = 64  # answers kept before the working thread has to wait
+MAX_UNCOMMITTED = 128  # answers kept before the working thread has to wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from dataclasses import is_dataclass
 from pathlib import Path
 
 from bus.permissions import MAY_SEND
+from deploy.plan import Phase, processes_of
+from deploy.supervisor import DRAIN_SECONDS
 from shared import messages
+from shared.settings import Settings
 
 TEXT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
@@ -29,6 +32,23 @@ def test_keys_may_send_what_the_table_says():
         assert may == set().union(*named), kind
     sent = {kind.__name__ for kinds in MAY_SEND.values() for kind in kinds}
     assert sent == {kind for kind, _ in rows}
+
+
+def test_the_order_of_stopping_is_the_code():
+    names = {"web": Phase.WEB, "split": Phase.WORKERS, "collect": Phase.COLLECT}
+    section = TEXT.split("## Stopping, in order")[1].split("\n## ")[0]
+    steps = re.findall(r"^\d\. (?:The )?`?(\w+)`?", section, re.MULTILINE)
+    assert [names.get(step, Phase.BROKER) for step in steps] == sorted(Phase)
+    assert list(DRAIN_SECONDS) == sorted(Phase)
+    of = {spec.name: spec.phase for spec in processes_of(Settings())}
+    assert of == {**names, "pymupdf": Phase.WORKERS, "broker": Phase.BROKER}
+
+
+def test_every_process_has_its_promise():
+    table = TEXT.split("## Promises")[1].split("\n#")[0]
+    rows = set(re.findall(r"^\| (\w+) \|", table, re.MULTILINE))
+    roles = {spec.name for spec in processes_of(Settings())} - {"pymupdf"}
+    assert roles | {"engine", "supervisor"} <= rows
 
 
 def test_no_two_messages_share_a_number():

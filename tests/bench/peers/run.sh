@@ -16,11 +16,11 @@ serve() { # arguments of redis-server
   until redis-cli -p "$REDIS_PORT" ping >/dev/null 2>&1; do sleep 0.1; done
 }
 cd "$here"
-"$python" on_ray.py tasks
-"$python" on_ray.py actors
+"$python" on_ray.py tasks --large 300
+"$python" on_ray.py actors --large 300
 serve
-for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 1500 --large 300; done
+for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 1000 --large 150; done
 kill "$server"; wait "$server" 2>/dev/null || true
 echo "with appendfsync always:"
 serve --appendonly yes --appendfsync always
-for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 800 --large 150; done
+for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 500 --large 100; done
