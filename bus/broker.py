@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 from bus.codec import decode, encode, encode_relayed
 from bus.core import Broadcast, Command, Core, Send
 from bus.door import BUS, EVENTS, FAILED, Door
-from bus.sockets import check_bind, make_socket, send_frames
+from bus.sockets import check_bind, make_socket, receive_frames, send_frames
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
 from shared.health import WorkerStatus
@@ -108,7 +108,7 @@ class Broker:
         """How many messages there were."""
         for number in range(DRAIN_MESSAGES):
             try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = receive_frames(self._router)
             except zmq.Again:
                 return number
             now = time.monotonic()

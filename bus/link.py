@@ -18,7 +18,7 @@ import zmq
 
 from bus.dial import Dial
 from bus.line import Beat, Receive
-from bus.sockets import make_socket, send_frames
+from bus.sockets import make_socket, receive_frames, send_frames
 from bus.wakeup import Wakeup
 from shared.settings import Settings
 
@@ -116,7 +116,7 @@ class Link:
         arrived: list[Sequence[Any]] = []
         while True:
             try:
-                arrived.append(self._socket.recv_multipart(zmq.NOBLOCK, copy=False))
+                arrived.append(receive_frames(self._socket))
             except zmq.Again:
                 return arrived
 

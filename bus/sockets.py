@@ -74,3 +74,13 @@ def send_frames(socket: zmq.Socket[bytes], frames: Sequence[Any]) -> None:
     for number, frame in enumerate(frames):
         flags = _NOW if number == last else _NOW_AND_MORE
         socket.send(frame, flags, copy=len(frame) < _COPY_BYTES)
+
+
+def receive_frames(socket: zmq.Socket[bytes]) -> list[zmq.Frame]:
+    """The next message, not copied. zmq.Again when there is none."""
+    frame = socket.recv(_NOW, copy=False)
+    frames = [frame]
+    while frame.more:
+        frame = socket.recv(_NOW, copy=False)
+        frames.append(frame)
+    return frames
