@@ -115,6 +115,7 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         rss_bytes=int(status.get("rss_bytes", 0)),
         uptime_seconds=round(now - peer.since, 1),
         capabilities=dict(hello.capabilities),
+        degraded=bool(status.get("degraded", False)),
     )
 
 

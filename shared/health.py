@@ -41,6 +41,7 @@ class WorkerStatus:
     rss_bytes: int = 0
     uptime_seconds: float = 0.0
     capabilities: Mapping[str, Any] = field(default_factory=dict)
+    degraded: bool = False  # works, but not all of it: `message` says which pages wait, and why
 
     def to_json(self) -> dict[str, Any]:
         """The process as `/api/v1/workers` shows it."""
@@ -76,12 +77,13 @@ class BusTable:
 
 
 def status_of(workers: Iterable[WorkerStatus]) -> str:
-    """Healthy when every process is ready; unhealthy when none works; degraded between.
+    """Healthy when all are ready for all their work; unhealthy when none works; degraded between.
 
     One that drains works, but takes no more: it is not healthy, and not nothing either.
     """
-    states = [worker.state for worker in workers]
-    if states and all(state == "ready" for state in states):
+    listed = list(workers)
+    states = [worker.state for worker in listed]
+    if states and all(worker.state == "ready" and not worker.degraded for worker in listed):
         return HEALTHY
     return DEGRADED if {"ready", "draining"} & set(states) else UNHEALTHY
 

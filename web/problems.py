@@ -110,7 +110,7 @@ def worst_message(name: str, workers: tuple[WorkerStatus, ...], stops: str = "")
     if not workers:
         tail = f": {stops}" if stops else ""
         return f"No process of {name} is on the bus{tail}. Look at its log, or start one."
-    bad = [worker for worker in workers if worker.state != "ready"]
+    bad = [worker for worker in workers if worker.state != "ready" or worker.degraded]
     said = [w.message or f"{w.worker} is {w.state}." for w in bad]
     if not said:
         return ""

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import psutil
 import pymupdf
+import pytest
 
 from engines.registry import parse_raw
 from shared.render import page_markdown
 from shared.states import JobState
 from tests.fakes.systems import pdf_of
+
+# several real processes in turn, each loading MinerU
+pytestmark = pytest.mark.timeout(240)
 
 # NED against the truth, a tenth above what was measured (tests/bench/mineru.py)
 MOST = {

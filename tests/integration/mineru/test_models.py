@@ -2,10 +2,15 @@
 
 import json
 
+import pytest
+
 from engines.registry import parse_raw
 from shared.blocks import BlockType
 from shared.states import JobState
 from tests.fakes.scans import LINES, TITLE, scan
+
+# several real processes in turn, each loading MinerU
+pytestmark = pytest.mark.timeout(240)
 
 
 async def read(system, data, **options):

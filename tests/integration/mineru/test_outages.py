@@ -1,10 +1,15 @@
 """What is beside the page fails: health says what, the page waits, and goes on by itself."""
 
+import pytest
+
 from shared.states import JobState, PageState
 from tests.fakes.mineru_weights import make_weights
 from tests.fakes.scans import TITLE, scan
 from tests.fakes.systems import pdf_of
 from tests.fakes.vlm_server import BROKEN, NONSENSE, SLOW, WELL, VlmStub
+
+# several real processes in turn, each loading MinerU
+pytestmark = pytest.mark.timeout(240)
 
 
 def message(table):
@@ -15,7 +20,7 @@ async def says(system, *words):
     """The engine's message, once it holds all these words."""
     table = await system.table(lambda t: all(word in message(t) for word in words), seconds=40)
     [worker] = table.of_engine("mineru")
-    assert worker.state == "ready"
+    assert (worker.state, worker.degraded) == ("ready", True)
     return worker.message
 
 

@@ -1,5 +1,5 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -54,3 +54,8 @@ def test_who_is_silent_since_the_table_was_made_is_shown_as_that():
     assert [w.heartbeat_age_seconds for w in table.workers] == [1.0, 2.5, 0.0, 0.0]
     assert "said nothing for 2 s" in table.workers[1].message
     assert table.workers[3].message == "It ended."
+
+
+def test_an_engine_that_can_do_a_part_of_its_work_is_degraded():
+    well, half = worker("a", "ready"), replace(worker("b", "ready"), degraded=True)
+    assert status_of([well, half]) == status_of([half]) == "degraded"
