@@ -27,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import psutil  # noqa: E402
+import pymupdf  # noqa: E402
 
 from shared.render import page_markdown  # noqa: E402
 from tests.bench.memory import make_book  # noqa: E402
 from tests.fakes.mineru_weights import make_weights  # noqa: E402
+from tests.fakes.scans import scan  # noqa: E402
 from tests.fakes.systems import System, run_system  # noqa: E402
 
 PYTHON = ROOT / ".venv-mineru" / "bin" / "python"
@@ -43,7 +45,7 @@ BORN_DIGITAL = (
     ("faa_amt_handbook.pdf", "1"),
     ("otsl_page9.pdf", "1"),
 )
-SCANNED = (("cardinal.pdf", "1-4"), ("huck_c02-22.pdf", "1"), ("edgar_image.pdf", "1"))
+SCANS = 8  # pages of one document that is pixels only
 TRUTHS = (  # file, page, truth
     ("edgar.pdf", 1, "edgar.pdf.md"),
     ("dpr_two_column.pdf", 1, "dpr_two_column.pdf.p1.md"),
@@ -83,15 +85,29 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        weights = make_weights(Path(folder) / "weights") if given.scanned else Path(folder)
-        if given.what == "speed":
-            files = SCANNED if given.scanned else BORN_DIGITAL
-            listed = [(given.corpus / "dev" / name, pages) for name, pages in files]
+        weights = Path(folder) / "weights"
+        weights.mkdir()
+        if given.what == "speed" and given.scanned:
+            make_weights(weights)
+            book = make_scans(Path(folder) / "scans.pdf", SCANS)
+            compare_speed([(book, f"1-{SCANS}")], weights, given.at_once)
+        elif given.what == "speed":
+            listed = [(given.corpus / "dev" / name, pages) for name, pages in BORN_DIGITAL]
             compare_speed(listed, weights, given.at_once)
         elif given.what == "accuracy":
             compare_accuracy(given.corpus)
         else:
             asyncio.run(watch_memory(given.pages))
+
+
+def make_scans(path: Path, pages: int) -> Path:
+    """A PDF of so many pages of pixels."""
+    with pymupdf.open() as document:
+        for _ in range(pages):
+            page = document.new_page()
+            page.insert_image(page.rect, stream=scan())
+        document.save(path)
+    return path
 
 
 def compare_speed(files: list[tuple[Path, str]], weights: Path, at_once: int) -> None:

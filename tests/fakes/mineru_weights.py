@@ -30,7 +30,7 @@ def make_weights(folder: Path) -> Path:
     ocr = folder / REPOSITORY / "OCR" / "paddleocr"
     layout = folder / REPOSITORY / "Layout" / "PP-DocLayoutV2"
     for made in (ocr, layout):
-        made.mkdir(parents=True)
+        made.mkdir(parents=True, exist_ok=True)
     models = Path(str(resources.files("rapidocr"))) / "models"
     for name, source in _OCR.items():
         (ocr / name).symlink_to(models / source)
