@@ -7,24 +7,45 @@ complains about a missing one. ISO 32000-1, 9.7 and 9.10; OpenType 1.9.
 """
 
 import struct
+from functools import cache
+
+import pymupdf
 
 UNITS_PER_EM = 1000
 ASCENT, DESCENT = 800, -200  # together one em: a line's box is the box of its text
 HALF_WIDTH, FULL_WIDTH = 500, 1000
+FIRST_LETTER, LAST_LETTER = 0x20, 0x52F
 FIRST_SPARE, LAST_SPARE = 0xD800, 0xDFFF  # codes for characters beyond the first plane
 _WIDE = ((0x2E80, 0xA4CF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0xFE30, 0xFE6F), (0xFF01, 0xFF60))
 
 
-def is_wide(character: str) -> bool:
-    """Whether it is as wide as it is high: Chinese, Japanese, Korean, full-width forms."""
+@cache
+def letter_widths() -> dict[int, int]:
+    """Widths of Latin, Greek and Cyrillic letters as in Helvetica, in thousandths of an em.
+
+    So words lie where they are printed also in the middle of a line, in most fonts.
+    """
+    font = pymupdf.Font("helv")
+    return {
+        code: round(UNITS_PER_EM * font.glyph_advance(code)) or HALF_WIDTH
+        for code in range(FIRST_LETTER, LAST_LETTER + 1)
+    }
+
+
+def width_of(character: str) -> int:
+    """The character's width in thousandths of an em."""
     code = ord(character)
-    return code > 0xFFFF or any(first <= code <= last for first, last in _WIDE)
+    if code > 0xFFFF or any(first <= code <= last for first, last in _WIDE):
+        return FULL_WIDTH
+    return letter_widths().get(code, HALF_WIDTH)
 
 
 def width_array() -> str:
-    """The `W` of the font: full widths; all other codes have the default, a half."""
-    spans = (*_WIDE, (FIRST_SPARE, LAST_SPARE))
-    return "[" + " ".join(f"{first} {last} {FULL_WIDTH}" for first, last in sorted(spans)) + "]"
+    """The `W` of the font; codes that it does not name have the default, a half."""
+    letters = " ".join(map(str, letter_widths().values()))
+    spans = sorted((*_WIDE, (FIRST_SPARE, LAST_SPARE)))
+    wide = " ".join(f"{first} {last} {FULL_WIDTH}" for first, last in spans)
+    return f"[{FIRST_LETTER} [{letters}] {wide}]"
 
 
 def to_unicode(spare: dict[str, int]) -> bytes:

@@ -106,7 +106,7 @@ class SearchablePdf:
                 if code > blank_font.LAST_SPARE:
                     continue
             codes.append(f"{code:04X}")
-            ems += 1.0 if blank_font.is_wide(character) else 0.5
+            ems += blank_font.width_of(character) / blank_font.UNITS_PER_EM
         return "".join(codes), ems
 
     def _add_font(self, page: Any) -> None:
