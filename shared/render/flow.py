@@ -76,7 +76,9 @@ def units_of(
         if _is_owned(block, owners):
             continue
         if join_breaks and block.type in _LINED:
-            block = replace(block, content=join_lines(block.content))  # noqa: PLW2901
+            joined = join_lines(block.content)
+            if joined != block.content:  # hardly ever: and a new block costs more than a look
+                block = replace(block, content=joined)  # noqa: PLW2901
         mine = captions.pop(block.order, []) if block.order in owners else []
         above = tuple(caption for caption in mine if _is_above(caption, block))
         below = tuple(caption for caption in mine if not _is_above(caption, block))
@@ -139,7 +141,8 @@ class Flow(ABC):
         if unit.is_float and self._pending:
             self._pending.append(unit)
             return
-        yield from self._flush()
+        if self._pending:
+            yield from self._flush()
         if unit.is_joinable:
             self._pending = [unit]
         else:
