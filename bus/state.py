@@ -11,7 +11,7 @@ from bus.peers import Peer
 from bus.places import Places
 from bus.queues import Item
 from bus.suspects import Suspects
-from shared.messages import Message, Publish
+from shared.messages import Message, Publish, Revoke
 from shared.settings import Settings
 
 
@@ -95,3 +95,14 @@ class BusState:
         self.items.remove(item)
         if not item.is_split:
             self.book.left(item.job, now)
+
+    def drop_job(self, job: str) -> None:
+        """Forget a job and all of its items; what is out is called back."""
+        revoked: dict[bytes, list[str]] = {}
+        for item in self.items.of_job(job):
+            if item.peer is not None and item.state == "leased":
+                revoked.setdefault(item.peer, []).append(item.key)
+            self.items.remove(item)
+        for peer_id, keys in revoked.items():
+            self.send(peer_id, Revoke(tuple(keys)))
+        self.book.close(job)

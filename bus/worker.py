@@ -63,8 +63,7 @@ class Worker:
         capabilities: Mapping[str, Any] | None = None,
     ) -> None:
         """Connect. Misconfigured: a key is missing or cannot be read."""
-        self._credit = credit
-        self._role, self._service, self._engine = role, service, engine
+        self._role, self._service, self._engine, self._credit = role, service, engine, credit
         self._capabilities = dict(capabilities or {})
         self.name = f"{engine or role}-{os.getpid()}"
         self._link: Line = (
@@ -73,8 +72,7 @@ class Worker:
         self._holds = Holdings()
         self._status: dict[str, Any] = {"state": "loading", "message": ""}
         self._epoch = ""
-        self._returned = False
-        self._left = False
+        self._returned = self._left = False
         self._process = psutil.Process()
 
     # --- for the working thread ----------------------------------------------------------

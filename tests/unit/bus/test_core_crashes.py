@@ -239,6 +239,16 @@ def test_a_document_that_ends_split_again_and_again_is_given_up():
     assert bus.tasks("s9") == []
 
 
+def test_a_worker_cannot_give_up_a_document():
+    bus = Exchange()
+    bus.hello("collect", role="collect")
+    bus.submit("j")
+    bus.hello("a")
+    with pytest.raises(ValueError):
+        bus.say("a", Result("split:j", 1, "failed", {"reason": "so there"}))
+    assert not bus.of("collect", Result)
+
+
 def test_a_chunk_that_gets_done_forgets_the_crashes_before_it():
     bus = Exchange(backoff_seconds=0.1)
     bus.submit("j")
