@@ -8,7 +8,7 @@ of sequence cannot come, so that lengths are those that were drawn; SAM starts a
 
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +123,7 @@ class Waiting:
         """Whether all were taken."""
         return not self._left
 
-    def __iter__(self) -> Iterator[Request]:
-        while self._left:
-            yield self._left.popleft()
-
-    def take(self, limit: int, timeout_seconds: float = 0.0) -> list[Request]:
+    def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[Request]:
         """Up to `limit` of those left."""
         del timeout_seconds
         return [self._left.popleft() for _ in range(min(limit, len(self._left)))]

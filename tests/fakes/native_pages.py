@@ -1,7 +1,7 @@
 """Pages for the native runtime, and what transformers reads on them, token by token."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +29,7 @@ class StaggeredFeed:
     def closed(self) -> bool:
         return not self._left
 
-    def __iter__(self) -> Iterator[Request]:
-        while self._left:
-            yield self._left.popleft()
-
-    def take(self, limit: int, timeout_seconds: float = 0.0) -> list[Request]:
+    def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[Request]:
         del timeout_seconds
         count = min(limit, self._at_once, len(self._left))
         return [self._left.popleft() for _ in range(count)]

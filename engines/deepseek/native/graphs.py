@@ -29,7 +29,7 @@ class Steps:
         self._current: list[int] = []
         self._size = sizes.graphs[0]
 
-    def capture(self, progress: Callable[[], None]) -> None:
+    def capture(self) -> None:
         """Record all sizes, the largest first: the others share its memory. All rows are padding
         meanwhile, so that nothing of any page changes.
         """
@@ -48,7 +48,6 @@ class Steps:
             with torch.cuda.graph(graph, pool=pool):
                 self._step(rows)
             self._graphs[size] = graph
-            progress()
 
     def set_rows(self, slots: Sequence[int]) -> None:
         """Which slots the next steps are for."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from engines.deepseek.checkpoint import find_checkpoint
-from engines.deepseek.image_plan import ImagePlan
+from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.loading import LoadedModel, load_model
 from engines.deepseek.native import slots as fields
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
@@ -33,7 +33,6 @@ from engines.deepseek.runtime import (
 from shared.errors import OutsideFailed, PageFailed
 
 MakeViews = Callable[[bytes | memoryview, ImagePlan, Any, Any], Views]
-IDLE_SECONDS = 0.5  # between looks whether the feed has been closed, with nothing to do
 MOST_TOKENS = 16384  # of one page: a larger context only costs tables
 _REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
 
@@ -90,7 +89,7 @@ class NativeRuntime(Runtime):
         torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             self._runner = self._build(loaded)
-            self._runner.warm_up(lambda: None)
+            self._runner.warm_up(lambda: self._blank_page(loaded))
         except torch.OutOfMemoryError as error:
             self._runner = None
             raise _no_memory(str(error)) from error
@@ -109,12 +108,13 @@ class NativeRuntime(Runtime):
                 feed.set_capacity(capacity)
                 told = capacity
             room = capacity - runner.scheduler.held
-            wait = IDLE_SECONDS if runner.idle else 0.0
-            requests = feed.take(room, wait) if room > 0 else []
-            if not requests and runner.idle:
-                if feed.closed:
+            requests: list[Request] = []
+            if runner.idle:
+                requests = feed.take(room)
+                if not requests:
                     return
-                continue
+            elif room > 0:
+                requests = feed.take(room, 0)
             for request in requests:
                 try:
                     runner.add(self._text(request))
@@ -173,6 +173,12 @@ class NativeRuntime(Runtime):
 
         self._make_views = make_views_on_gpu
         return TritonOperations(float8=self._float8)
+
+    def _blank_page(self, loaded: LoadedModel) -> tuple[Views, ImagePlan]:
+        """An A4 page at 100 dpi: tiled like most."""
+        plan = plan_image(loaded.checkpoint.family, 827, 1169)
+        pixels = bytes(plan.width * plan.height * 3)
+        return self._make_views(pixels, plan, loaded.device, loaded.dtype), plan
 
     def _text(self, request: Request) -> Text:
         """PageFailed: the prompt is not one, or the pixels are not as many as the page says."""

@@ -85,7 +85,7 @@ class Runner:
         cache = KvCache(sizes, len(weights.layers), weights.heads, weights.head_dim, kv_type)
         cache.allocate(self._device)
         self._decoder = Decoder(weights, cache, self._slots, operations, stop)
-        self._vision = vision
+        self._vision, self._chunk = vision, sizes.chunk_pages
         self._steps = Steps(self._decoder.step, self._slots, sizes, self._device)
         self.scheduler = Scheduler(sizes)
         self._texts: dict[str, Text] = {}
@@ -94,10 +94,22 @@ class Runner:
         self._measuring: deque[tuple[int, bool, torch.cuda.Event, torch.cuda.Event]] = deque()
         self.longest_stall_ms = 0.0  # that running pages waited for others to be read in
 
-    def warm_up(self, progress: Callable[[], None]) -> None:
-        """Compile and record what can be before the first page."""
+    def warm_up(self, make_views: MakeViews) -> None:
+        """Compile and record before the first page what would let it, or those that run, wait.
+
+        Steps of all sizes, then a page by itself, then a full chunk: the kernels of each differ.
+        They are read in for the slot that pads, into the block that is nobody's.
+        """
         with torch.inference_mode():
-            self._steps.capture(progress)
+            self._steps.capture()
+            views, plan = make_views()
+            pad = self._slots.padding
+            for count in (1, self._chunk) if self._device.type == "cuda" else ():
+                images = self._vision.encode([views] * count, [plan] * count)
+                page = SlotState(pad, plan.tokens, 1, 0, 0, (), 0, 0.0, (), ())
+                self._slots.start([page])
+                self._decoder.read_in([page] * count, images)
+                self._slots.fields[pad] = 0
 
     @property
     def idle(self) -> bool:

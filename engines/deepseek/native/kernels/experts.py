@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["tokens"])
 def route(
     x, router, expert, share, rank, counts, tokens, scale,
     C: tl.constexpr, ROUTED: tl.constexpr, ROUTED_BLOCK: tl.constexpr,
@@ -47,7 +47,7 @@ def route(
         tl.store(counts + ROUTED + k + row * 0, tokens + row * 0, mask=known)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["places"])
 def sort_places(
     expert, rank, counts, sorted_places, places,
     EXPERTS: tl.constexpr, EXPERTS_BLOCK: tl.constexpr, BLOCK: tl.constexpr,

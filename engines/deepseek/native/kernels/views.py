@@ -1,10 +1,13 @@
-"""A page's views: Pillow's bicubic resize in whole numbers, then cut, padded and normalised."""
+"""A page's views: Pillow's bicubic resize in whole numbers, then cut, padded and normalised.
+
+Sizes of pages are not compiled in: each page would wait for a compiler.
+"""
 
 import triton
 import triton.language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["size", "last", "columns"])
 def resize(
     source, first, weights, out, size, last, columns,
     TAPS: tl.constexpr, ACROSS: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr,
@@ -39,7 +42,7 @@ def resize(
     tl.store(target, level.to(tl.uint8), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "columns", "top", "left"])
 def place(
     source, levels, out, rows, columns, top, left, side, across,
     BLOCK: tl.constexpr,
