@@ -119,7 +119,7 @@ class Host:
             outcome = "refused" if isinstance(answer, PageFailed) else "outside"
             self._worker.finish(task.key, task.lease, outcome, header)
         self._pages += 1
-        if self._is_worn() and not self._worker.draining:
+        if self._is_worn(feed) and not self._worker.draining:
             log.info("this process has done %d pages and starts anew", self._pages)
             self._worker.drain()
 
@@ -129,7 +129,7 @@ class Host:
         found = judge(answer, ink, self._limits)
         return {"finding": found.kind, "reason": found.sentence} if found else {}
 
-    def _is_worn(self) -> bool:
+    def _is_worn(self, feed: TaskFeed) -> bool:
         """Engines grow with the pages they read; a fresh process between pages costs nothing."""
         if self._pages >= self._settings.engine_max_pages:
             return True
@@ -139,6 +139,8 @@ class Host:
         self._weigh_at = now + WEIGH_SECONDS
         # a large model on the CPU is no growth: half more than it took to load is
         limit = max(self._settings.engine_max_rss_mib * MIB, 1.5 * self._loaded_bytes)
+        # nor are the pages in hand, hundreds of them on a large GPU
+        limit += sum(len(begun.page.data) for begun in feed.open.values())
         return bool(self._process.memory_info().rss > limit)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engines.deepseek.capabilities import CAPABILITIES
-from engines.deepseek.choosing import make_runtime, runtimes_for
+from engines.deepseek.choosing import make_runtime, runtimes_for, why_not_native
 from engines.deepseek.output.raw_text import parse
 from engines.deepseek.page_requests import Requests
 from engines.deepseek.placement import gpu_is_there
@@ -32,6 +32,7 @@ class DeepSeekEngine(OCRBackend):
         self._settings = settings
         self._runtime: Runtime | None = None
         self._failure = ""
+        self._note = ""  # why a slower runtime has the model
         self._gpu = False
 
     @property
@@ -48,13 +49,14 @@ class DeepSeekEngine(OCRBackend):
             return
         self._gpu = self._settings.deepseek_device != "cpu" and gpu_is_there()
         names = runtimes_for(self._settings)
+        self._note = why_not_native(self._settings)
         for name in names:
             runtime = make_runtime(name, self._settings)
             try:
                 runtime.load()
             except OutsideFailed as failed:
                 runtime.close()
-                self._failure = str(failed)
+                self._failure = self._note = str(failed)
                 if failed.code != "not_native" or name == names[-1]:
                     raise
             else:
@@ -70,7 +72,8 @@ class DeepSeekEngine(OCRBackend):
         trouble = runtime.trouble()
         details = {"runtime": runtime.name, **runtime.details()}
         status = DEGRADED if trouble else HEALTHY
-        return EngineHealth(status, not trouble, self._gpu, HEALTH_NAME, trouble, details)
+        message = trouble or self._note
+        return EngineHealth(status, not trouble, self._gpu, HEALTH_NAME, message, details)
 
     def recognize(
         self, pages: PageFeed, progress: Callable[[], None]

@@ -14,11 +14,23 @@ def runtimes_for(settings: Settings) -> tuple[str, ...]:
         return (asked,)
     if settings.deepseek_url:
         return (ENDPOINT,)
-    from engines.deepseek.native.support import why_not_here  # noqa: PLC0415 - looks for torch
+    return (TRANSFORMERS,) if why_not_native(settings) else (NATIVE, TRANSFORMERS)
 
-    if settings.deepseek_device == "cpu" or settings.deepseek_dtype == "fp32" or why_not_here():
-        return (TRANSFORMERS,)
-    return (NATIVE, TRANSFORMERS)
+
+def why_not_native(settings: Settings) -> str:
+    """Why `auto` leaves the fastest runtime out, as a sentence; empty where it does not."""
+    if settings.deepseek_runtime != AUTO or settings.deepseek_url:
+        return ""
+    reason = ""
+    if settings.deepseek_device == "cpu":
+        reason = "QUIRE_DEEPSEEK_DEVICE is cpu"
+    elif settings.deepseek_dtype == "fp32":
+        reason = "QUIRE_DEEPSEEK_DTYPE is fp32"
+    else:
+        from engines.deepseek.native.support import why_not_here  # noqa: PLC0415 - looks for torch
+
+        reason = why_not_here()
+    return f"Runs through transformers, not natively: {reason}." if reason else ""
 
 
 def make_runtime(name: str, settings: Settings) -> Runtime:

@@ -1,5 +1,6 @@
 """Whatever joins, leaves, is padded, paged or sent back: each page reads as by transformers."""
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engines.deepseek.native import scheduler
 from engines.deepseek.native.native_runtime import NativeRuntime
 from engines.deepseek.native.sizes import Sizes
 from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation
+from engines.deepseek.transformers_runtime import TransformersRuntime
 from shared.errors import OutsideFailed, PageFailed
 from tests.fakes.native_pages import (
     NATIVE,
@@ -23,6 +25,10 @@ from tests.fakes.native_pages import (
     shorter,
     sizes,
 )
+from tests.train.drawing import glyph_table
+from tests.train.evaluate_tiny_ocr import read
+from tests.train.glyphs import Painter
+from tests.train.pages import make_page
 
 
 @pytest.mark.parametrize("family", NATIVE)
@@ -154,3 +160,24 @@ def test_what_cannot_run_says_why(models: dict[str, Path]) -> None:
     assert isinstance(outcomes["good"], Generation)
     assert isinstance(outcomes["prompt"], PageFailed)
     assert isinstance(outcomes["pixels"], PageFailed)
+
+
+@pytest.mark.timeout(180)  # two readings of pages on the CPU of a busy machine
+def test_a_trained_model_reads_the_same_pages_the_same_way() -> None:
+    model = Path(__file__).resolve().parents[4] / "train" / "model"
+    draw = random.Random(20_261_124)
+    pages = [make_page(draw, lines) for lines in (1, 2, 3)]
+    painter = Painter(glyph_table(), torch.device("cpu"))
+    native = NativeRuntime(
+        str(model), device="cpu", dtype="float32", sizes=replace(sizes(200), max_tokens=800)
+    )
+    said = []
+    for runtime in (native, TransformersRuntime(str(model), device="cpu", batch=3)):
+        runtime.load()
+        said.append(read(runtime, pages, painter, "free", 200))
+        runtime.close()
+    for ours, theirs in zip(*said, strict=True):
+        assert ours.text == theirs.text
+        assert (ours.tokens, ours.finish_reason) == (theirs.tokens, theirs.finish_reason)
+    assert [generation.finish_reason for generation in said[0]] == [STOP] * 3
+    assert said[0][0].text.strip()
