@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 export REDIS_PORT=${REDIS_PORT:-16399}
 folder=$(mktemp -d)
 server=
-finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$folder"; }
+# kill -9: on SIGTERM it would wait for a last snapshot
+finish() { [ -z "$server" ] || kill -9 "$server" 2>/dev/null || true; rm -rf "$folder"; }
 trap finish EXIT
 serve() { # arguments of redis-server
   redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --dir "$folder" --daemonize no "$@" >"$folder/log" 2>&1 &
@@ -20,7 +21,7 @@ cd "$here"
 "$python" on_ray.py actors --large 300
 serve
 for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 1000 --large 150 || true; done
-kill "$server"; wait "$server" 2>/dev/null || true
+kill -9 "$server"; wait "$server" 2>/dev/null || true
 echo "with appendfsync always:"
 serve --appendonly yes --appendfsync always
 for peer in taskiq dramatiq celery; do "$python" "on_$peer.py" --small 500 --large 100 || true; done
