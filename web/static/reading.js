@@ -1,5 +1,5 @@
 // The part that shows one page: fetched from the server as HTML, kept while it is the newest.
-import { tell } from "./answers.js";
+import { ask, tell } from "./answers.js";
 import { markWords } from "./find.js";
 import { choose, light, prepare, showBoxes, switchKind, zoomBy } from "./picture.js";
 import { word } from "./words.js";
@@ -99,6 +99,18 @@ export class Reading {
     setTimeout(() => (button.textContent = word("Copy")), COPIED_MILLISECONDS);
   }
 
+  // A refused answer, which is kept with its page.
+  async say(button) {
+    try {
+      const { attempts } = await ask("GET", `/api/v1/jobs/${this.job}/pages/${this.page}/attempts?engine=${encodeURIComponent(this.engine)}`);
+      const said = document.createElement("pre");
+      said.textContent = attempts[Number(button.dataset.said)]?.text ?? "";
+      button.replaceWith(said);
+    } catch (error) {
+      tell(error.message, true);
+    }
+  }
+
   pointed(target) {
     light(this.root, target.closest("[data-order]")?.dataset.order);
   }
@@ -120,6 +132,7 @@ export class Reading {
     } else if (zoom) zoomBy(this.root, Number(zoom.dataset.zoom));
     else if (target.closest("[data-boxes]")) showBoxes(this.root);
     else if (kind) switchKind(this.root, kind.dataset.kind, kind.getAttribute("aria-pressed") !== "true");
+    else if (target.closest("[data-said]")) this.say(target);
     else if (target.closest("[data-copy]")) this.copy();
     else if (block && !target.closest("a")) choose(this.root, block.dataset.order, block);
   }

@@ -1,4 +1,4 @@
-"""Two readings of one document beside each other."""
+"""Several engines: two readings beside each other, and what became of a page."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.steps import make_pdf, upload, wait_until_done
 from tests.e2e.conftest import ROOT, System
+from tests.fakes.systems import BETTER_ENGINE, TEXT_ENGINE, scan_of
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -18,8 +19,9 @@ def two_engines(system: System):
     """The CPU engine and one that says the text layer in another way."""
     system.stop()
     system.environment |= {
-        "QUIRE_ENGINES": "pymupdf,text",
-        "QUIRE_ENGINE_CLASSES": "text=tests.fakes.engines:TextEngine",
+        "QUIRE_ENGINES": "pymupdf,text,better",
+        "QUIRE_ENGINE_CLASSES": f"{TEXT_ENGINE},{BETTER_ENGINE}",
+        "QUIRE_BACKOFF_SECONDS": "0.05",
         "PYTHONPATH": str(ROOT),
     }
     system.start()
@@ -77,3 +79,22 @@ def test_two_runs_are_compared_with_their_differences_marked(
     expect(page.locator("[data-side=left] .words")).to_contain_text("Same words")
     expect(page.locator(".words del, .words ins")).to_have_count(0)
     expect(page.locator(".share")).to_have_text("100%")
+
+
+def test_the_strip_shows_how_a_page_came_about_and_what_was_refused(
+    page: Page, two_engines: System, tmp_path: Path
+):
+    document = tmp_path / "refused.pdf"
+    document.write_bytes(scan_of("a good page", "LOOP for ever", "LOOPCOLD only", "CRASH now"))
+    upload(page, two_engines, document)
+    wait_until_done(page)
+    marks = [cell.get_attribute("data-state") for cell in page.locator(".cell").all()]
+    assert marks == ["done", "fallback", "retried", "quarantined"]
+    page.locator(".cell[data-page='4']").hover()
+    expect(page.locator("#hint")).to_contain_text("died of signal 9")
+    expect(page.locator(".legend [data-legend=quarantined]")).to_be_visible()
+    page.locator(".cell[data-page='2']").click()
+    expect(page.locator(".choice")).to_contain_text("better was refused")
+    page.locator(".history-of-page summary").click()
+    page.locator("[data-said='0']").click()
+    expect(page.locator(".history-of-page pre")).to_contain_text("and so on and so on")

@@ -26,10 +26,12 @@ STATUSES = [
     "lost",
 ]
 MARKS = ["queued", "running", "done", "retried", "fallback", "failed", "quarantined", "cancelled"]
+OUTCOMES = ["refused", "failed", "crashed", "outside", "outage"]
 # Written into the pages under a name that is only known when they are shown.
 BY_NAME = {
     *(f"block {kind.value}" for kind in BlockType),
     *(f"page {mark}" for mark in MARKS),
+    *(f"attempt {outcome}" for outcome in OUTCOMES),
 }
 OTHERS = {
     *(state.value for state in JobState),
@@ -57,7 +59,7 @@ def written() -> set[str]:
         found |= set(re.findall(r'\bword\("([^"]+)"', text))
         for pair in re.findall(r'\bcount\("([^"]+)", "([^"]+)"', text):
             found |= set(pair)
-    return found - {"page ", "block "}
+    return found - {"page ", "block ", "attempt "}
 
 
 def names_in(text: str) -> set[str]:
