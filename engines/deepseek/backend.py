@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engines.deepseek.capabilities import CAPABILITIES
-from engines.deepseek.choosing import make_runtime, runtimes_for, why_not_native
+from engines.deepseek.choosing import ENDPOINT, make_runtime, runtimes_for, why_not_native
 from engines.deepseek.output.raw_text import parse
 from engines.deepseek.page_requests import Requests
 from engines.deepseek.placement import gpu_is_there
@@ -67,10 +67,12 @@ class DeepSeekEngine(OCRBackend):
         """Which runtime has which model, or why none has; a server that is down says so."""
         runtime = self._runtime
         if runtime is None:
-            message = self._failure or "The model is not loaded yet."
+            message = self._failure or self._outlook()
             return EngineHealth(UNHEALTHY, False, self._gpu, HEALTH_NAME, message)
         trouble = runtime.trouble()
         details = {"runtime": runtime.name, **runtime.details()}
+        if self._gpu and runtime.name != ENDPOINT:
+            details["gpu"] = details.get("device", "")
         status = DEGRADED if trouble else HEALTHY
         message = trouble or self._note
         return EngineHealth(status, not trouble, self._gpu, HEALTH_NAME, message, details)
@@ -94,6 +96,12 @@ class DeepSeekEngine(OCRBackend):
         if self._runtime is not None:
             self._runtime.close()
         self._runtime = None
+
+    def _outlook(self) -> str:
+        """What can be said before anything was tried."""
+        if not (self._settings.deepseek_model or self._settings.deepseek_url):
+            return "Neither QUIRE_DEEPSEEK_MODEL nor QUIRE_DEEPSEEK_URL is set."
+        return "The model is not loaded yet."
 
     def _answer(self, requests: Requests, outcome: Outcome) -> tuple[str, Answer]:
         if not isinstance(outcome, Generation):

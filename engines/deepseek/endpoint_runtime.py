@@ -1,7 +1,5 @@
 """The model on a server that speaks OpenAI's protocol: vLLM, SGLang and others."""
 
-import base64
-import io
 import queue
 import random
 import threading
@@ -11,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-from PIL import Image
 
-from engines.deepseek.prompt import IMAGE
+from engines.deepseek.endpoint_messages import body_of, choice_of, model_names
 from engines.deepseek.runtime import (
     LENGTH,
     STOP,
@@ -29,11 +26,11 @@ _TRIES = 4  # of one page before it goes back to the broker, which waits longer
 _FIRST_WAIT_SECONDS = 0.5  # doubles
 _TICK_SECONDS = 0.5  # between signs of life while answers are awaited
 _CONNECT_SECONDS = 5.0
+_LOOK_SECONDS = 2.0  # between looks whether a server that was down is back
 _MOST_ANSWER_BYTES = 16_000_000
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _KEY_REFUSED = frozenset({401, 403})
 _REASONS = {"stop": STOP, "length": LENGTH}
-_TABLE_CELLS = (128821, 128822)  # <td> and </td> in the tokenizers of all three
 
 
 class EndpointRuntime(Runtime):
@@ -59,16 +56,18 @@ class EndpointRuntime(Runtime):
         )
         self._trouble = ""
         self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
 
     def load(self) -> None:
         """Ask the server for its models. OutsideFailed: it is not there or refuses the key."""
         try:
-            answer = self._client.get(f"{self._url}/models", timeout=_CONNECT_SECONDS)
+            answer = self._models()
         except httpx.HTTPError as error:
             raise self._down(error) from error
         if answer.status_code in _KEY_REFUSED:
             raise self._key_refused()
-        names = _model_names(answer)
+        names = model_names(answer)
         if not self._asked_model:
             if not names:
                 raise OutsideFailed(
@@ -112,6 +111,8 @@ class EndpointRuntime(Runtime):
     def close(self) -> None:
         """Give up what is under way."""
         self._closing.set()
+        if self._watcher is not None:
+            self._watcher.join()
         self._client.close()
 
     def details(self) -> Mapping[str, Any]:
@@ -133,10 +134,10 @@ class EndpointRuntime(Runtime):
 
     def _ask(self, request: Request) -> Generation:
         started = time.perf_counter()
-        body = self._body(request)
+        body = body_of(request, self._model)
         encoded = time.perf_counter()
         answer = self._post(body)
-        choice = _choice(answer)
+        choice = choice_of(answer)
         self._trouble = ""
         return Generation(
             request.key,
@@ -180,62 +181,40 @@ class EndpointRuntime(Runtime):
             return found
         raise failure
 
-    def _body(self, request: Request) -> dict[str, Any]:
-        before, _, after = request.prompt.partition(IMAGE)
-        content: list[dict[str, Any]] = [{"type": "text", "text": before}] if before else []
-        content.append({"type": "image_url", "image_url": {"url": _data_url(request)}})
-        if after.strip():
-            content.append({"type": "text", "text": after.strip()})
-        body = {
-            "model": self._model,
-            "messages": [{"role": "user", "content": content}],
-            "temperature": request.temperature,
-            "max_tokens": request.max_tokens,
-            "skip_special_tokens": False,  # the tags of parts are special tokens
-        }
-        if request.ngram:  # vLLM's recipe for these models; others leave it unread
-            body["vllm_xargs"] = {
-                "ngram_size": request.ngram,
-                "window_size": request.ngram_window,
-                "whitelist_token_ids": list(request.ngram_free or _TABLE_CELLS),
-            }
-        return body
-
     def _down(self, error: httpx.HTTPError) -> OutsideFailed:
         what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "is down"
         self._trouble = (
             f"The server {self._url} {what} ({type(error).__name__}): start it, or correct "
             "QUIRE_DEEPSEEK_URL."
         )
+        self._look_out()
         return OutsideFailed(self._trouble, code="endpoint_down")
 
     def _busy(self, status: int) -> OutsideFailed:
         self._trouble = f"The server {self._url} cannot take pages now (status {status})."
+        self._look_out()
         return OutsideFailed(self._trouble, code="endpoint_busy")
+
+    def _look_out(self) -> None:
+        """Notice by ourselves when the server is back: pages may go elsewhere until it is."""
+        with self._lock:
+            if self._watcher is None or not self._watcher.is_alive():
+                self._watcher = threading.Thread(
+                    target=self._wait_for_server, name="endpoint-watch"
+                )
+                self._watcher.start()
+
+    def _wait_for_server(self) -> None:
+        while self._trouble and not self._closing.wait(_LOOK_SECONDS):
+            try:
+                if self._models().status_code < 400:
+                    self._trouble = ""
+            except httpx.HTTPError:
+                continue
+
+    def _models(self) -> httpx.Response:
+        return self._client.get(f"{self._url}/models", timeout=_CONNECT_SECONDS)
 
     def _key_refused(self) -> OutsideFailed:
         self._trouble = f"The server {self._url} refuses the key: see QUIRE_DEEPSEEK_URL_KEY."
         return OutsideFailed(self._trouble, code="endpoint_key")
-
-
-def _model_names(answer: httpx.Response) -> list[str]:
-    try:
-        return [str(model["id"]) for model in answer.json()["data"]]
-    except (ValueError, KeyError, TypeError):
-        return []  # some servers list nothing
-
-
-def _choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise PageFailed("The server's answer has no text.", code="bad_answer")
-    choice: Mapping[str, Any] = choices[0]
-    return choice
-
-
-def _data_url(request: Request) -> str:
-    """The page as PNG: nothing is lost, and text compresses well."""
-    size = (request.width, request.height)
-    file = io.BytesIO()
-    Image.frombytes("RGB", size, bytes(request.pixels)).save(file, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
