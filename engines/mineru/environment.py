@@ -85,8 +85,9 @@ def _set_variables(settings: Settings, scratch: Scratch) -> None:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
     }
-    if settings.engine_threads:
-        os.environ["MINERU_INTRA_OP_NUM_THREADS"] = str(settings.engine_threads)
+    # MinerU's own number is four on every machine; more than there are cores only wait in turns.
+    threads = settings.engine_threads or min(4, os.cpu_count() or 1)
+    os.environ["MINERU_INTRA_OP_NUM_THREADS"] = str(threads)
     # It closes bitmaps that pypdfium2 would have closed later, and pypdfium2 says so for each.
     logging.getLogger("pypdfium2").setLevel(logging.ERROR)
     with contextlib.suppress(KeyError):
