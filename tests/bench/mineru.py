@@ -18,8 +18,8 @@ Born-digital, two pages in hand win what one after the other waits for; scans lo
 from a whole document: it reads lines of all its pages in batches of six, and of one page only that
 page's (7.6 CPU seconds for four such pages in one document, 8.5 for four documents).
 
-    accuracy         quire and directly: edgar 0.320 and 0.319, dpr 0.113 and 0.113, code and formula
-                     0.015 and 0.015, otsl 0.075 and 0.075, right to left 0.322 and 0.322
+    accuracy         quire and directly: edgar 0.320 and 0.319, dpr 0.113 and 0.113, code and
+                     formula 0.015 and 0.015, otsl 0.075 and 0.075, right to left 0.322 and 0.322
 
     memory           1,000 pages: engine 170 MiB after 100, 171 after 200, 178 from 400 to 1,000
 """
