@@ -12,11 +12,11 @@ submission to written artifacts. Scans are read with the stand-ins of tests/fake
 2026-11-24, 2 cores, MinerU 4.0.12, Python 3.11:
 
     speed            directly 4.10 pages/s, quire 4.83 (59 born-digital pages): ratio 1.18
-    speed --scanned  directly 0.25 pages/s, quire 0.21 (8 pages of 7 lines): ratio 0.82
+    speed --scanned  directly 0.24 pages/s, quire 0.21 (6 pages of 25 lines): ratio 0.85
 
-Born-digital, two pages in hand win what one after the other waits for; scans lose what MinerU gains
-from a whole document: it reads lines of all its pages in batches of six, and of one page only that
-page's (7.6 CPU seconds for four such pages in one document, 8.5 for four documents).
+Born-digital, two pages in hand win what one after the other waits for. Scans keep both cores busy
+either way, so they lose what splitting and committing take, and what MinerU gains from a whole
+document: 7.6 CPU seconds for four small scans in one, 8.5 for the same as four.
 
     accuracy         quire and directly: edgar 0.320 and 0.319, dpr 0.113 and 0.113, code and
                      formula 0.015 and 0.015, otsl 0.075 and 0.075, right to left 0.322 and 0.322
