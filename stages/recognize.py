@@ -95,6 +95,9 @@ class Host:
             self._worker.drain()  # a fresh process has it all again
             return OutsideFailed("The engine ran out of memory.", code="out_of_memory")
         except OutsideFailed as failed:
+            if failed.code == "gpu_failed":
+                self._worker.set_status(message=str(failed))
+                self._worker.drain()  # a CUDA context does not recover: a fresh process has one
             return failed
         except Exception as failed:
             log.exception("%s raised", self._engine.name)

@@ -61,6 +61,7 @@ class NativeRuntime(Runtime):
         self._loaded: LoadedModel | None = None
         self._runner: Runner | None = None
         self._load_seconds = 0.0
+        self._trouble = ""
         self._make_views: MakeViews = make_views
 
     def load(self) -> None:
@@ -145,6 +146,10 @@ class NativeRuntime(Runtime):
             "load_seconds": round(self._load_seconds, 1),
         }
 
+    def trouble(self) -> str:
+        """That the GPU has failed: nothing works in this process any more."""
+        return self._trouble
+
     def ids_of(self, *tokens: str) -> tuple[int, ...]:
         """The ids of those tokens that the tokenizer has."""
         return () if self._loaded is None else self._loaded.ids_of(*tokens)
@@ -212,6 +217,9 @@ class NativeRuntime(Runtime):
                 yield text.page.key, failed
             torch.cuda.empty_cache()
             return
+        except torch.AcceleratorError as error:
+            self._trouble = f"The GPU failed ({error}): this process starts anew."[:300]
+            raise OutsideFailed(self._trouble, code="gpu_failed") from error
         for text in texts:
             yield self._generation(text)
 

@@ -162,6 +162,34 @@ def test_what_cannot_run_says_why(models: dict[str, Path]) -> None:
     assert isinstance(outcomes["pixels"], PageFailed)
 
 
+def test_a_gpu_that_fails_is_said_and_charged_to_nobody(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = NativeRuntime(
+        str(models["deepseek-ocr"]), device="cpu", dtype="float32", sizes=sizes()
+    )
+    runtime.load()
+    errors = [torch.OutOfMemoryError("full"), torch.AcceleratorError("illegal address")]
+    pages = [request("deepseek-ocr", key, 0, max_tokens=2) for key in ("first", "later")]
+
+    def fail(_: object) -> None:
+        raise errors.pop(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engines.deepseek.native.runner.Runner.turn", fail)
+        outcomes = list(runtime.run(StaggeredFeed(pages[:1], 1), lambda: None))
+        assert [outcome[0] for outcome in outcomes if isinstance(outcome, tuple)] == ["first"]
+        assert isinstance(outcomes[0][1], OutsideFailed)
+    assert not runtime.trouble()
+    answers = list(runtime.run(StaggeredFeed(pages[1:], 1), lambda: None))
+    assert [answer.tokens for answer in answers if isinstance(answer, Generation)] == [2]
+    monkeypatch.setattr("engines.deepseek.native.runner.Runner.turn", fail)
+    with pytest.raises(OutsideFailed, match="illegal address") as lost:
+        list(runtime.run(StaggeredFeed(pages[:1], 1), lambda: None))
+    assert lost.value.code == "gpu_failed"
+    assert "illegal address" in runtime.trouble()
+
+
 @pytest.mark.timeout(180)  # two readings of pages on the CPU of a busy machine
 def test_a_trained_model_reads_the_same_pages_the_same_way() -> None:
     model = Path(__file__).resolve().parents[4] / "train" / "model"
