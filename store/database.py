@@ -98,3 +98,9 @@ def _in_words() -> Iterator[None]:
                 code="database_busy",
             ) from error
         raise OutsideFailed(f"The database failed: {text}.", code="database_failed") from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:
+            raise  # a statement or a row of ours is wrong
+        raise OutsideFailed(
+            f"The database failed: {error.orig}.", code="database_failed"
+        ) from error

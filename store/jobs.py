@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from shared.errors import Conflict, NotFound
 from shared.records import Failure, Job, NewJob
-from shared.states import JobState, PageState
+from shared.states import JobState, Lane, PageState
 from store.blobs import BlobStore
 from store.database import Database
 from store.ids import JobIds
@@ -69,6 +69,19 @@ class Jobs:
         for sha256 in blobs:
             self._forget_upload(sha256)
         self._references.free(blobs)
+
+    def move(self, job_id: str, lane: Lane) -> Job:
+        """See Store."""
+        with self._database.write() as connection:
+            job = require_job(connection, job_id)
+            if job.state.is_final:
+                raise Conflict(
+                    f"Job {job_id} is already {job.state.value}; its priority changes nothing.",
+                    code="job_is_final",
+                )
+            values = {"lane": lane.value, "revision": jobs.c.revision + 1}
+            connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
+            return require_job(connection, job_id)
 
     def cancel(self, job_id: str) -> Job:
         """See Store."""

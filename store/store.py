@@ -18,7 +18,7 @@ from shared.records import (
 )
 from shared.routing import Attempt, Route
 from shared.settings import Settings
-from shared.states import JobState
+from shared.states import JobState, Lane
 from store.agreements import Agreements
 from store.attempts import Attempts
 from store.blobs import BlobStore
@@ -169,6 +169,10 @@ class Store:
     def page_image(self, document_id: str, page: int) -> str | None:
         """The blob of a page's preview image."""
         return self._pages.image(document_id, page)
+
+    def move_job(self, job_id: str, lane: Lane) -> Job:
+        """Give an open job another priority. Conflict (`job_is_final`), NotFound."""
+        return self._jobs.move(job_id, lane)
 
     def cancel_job(self, job_id: str) -> Job:
         """Cancel a job and its unsettled pages. Conflict (`job_is_final`), NotFound."""

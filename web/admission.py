@@ -28,9 +28,17 @@ def check_queue(settings: Settings, store: Store, pages_a_minute: float) -> None
     )
 
 
+def free_bytes(settings: Settings) -> int:
+    """Free bytes on the disk of the data directory; 0 when it cannot even be looked at."""
+    try:
+        return shutil.disk_usage(settings.data).free
+    except OSError:
+        return 0  # unmounted or gone: nothing can be stored there
+
+
 def check_disk(settings: Settings, more_bytes: int = 0) -> None:
     """Busy when so many more bytes would leave less than `min_free_mib` on the disk."""
-    free = shutil.disk_usage(settings.data).free - more_bytes
+    free = free_bytes(settings) - more_bytes
     if free < settings.min_free_mib * MIB:
         error = Busy(
             f"The disk of the server would have less than {settings.min_free_mib} MiB free.",

@@ -86,7 +86,7 @@ def parse_options(text: str) -> dict[str, Any]:
     """Options as a JSON object. Refused (`bad_option`)."""
     try:
         options = json.loads(text) if text.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(
             f"The options are not valid JSON: {error}.", code="bad_option", param="options"
         ) from error

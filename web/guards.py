@@ -49,7 +49,7 @@ class Guards:
 
     def is_key(self, key: str) -> bool:
         """Whether it is one of the keys; takes the same time for every wrong one."""
-        given = key.encode()
+        given = _bytes(key)
         return any([hmac.compare_digest(given, known) for known in self._keys])  # noqa: C419  all
 
     def session_of(self, key: str) -> str:
@@ -102,7 +102,7 @@ class Guards:
 
     def _is_session(self, token: str) -> bool:
         sessions = [self.session_of(key.decode()) for key in self._keys]
-        return any([hmac.compare_digest(token.encode(), s.encode()) for s in sessions])  # noqa: C419
+        return any([hmac.compare_digest(_bytes(token), s.encode()) for s in sessions])  # noqa: C419
 
     def allows(self, origin: str) -> bool:
         """Whether pages of this origin may use the API."""
@@ -160,6 +160,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _bytes(header: str) -> bytes:
+    """What the client sent: headers come decoded, bytes that are no UTF-8 as surrogates."""
+    return header.encode("utf-8", "surrogateescape")
 
 
 def _host_name(host: str) -> str:

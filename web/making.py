@@ -24,13 +24,20 @@ _LOOK_SECONDS = 0.15  # one indexed read each
 _AGAIN_SECONDS = 2
 
 
-async def wait_until_made(request: Req, job_id: str, kind: str) -> HTTPResponse | None:
-    """None once it is made (or nobody wants it any more), the 202 answer when the wait is over.
+async def wait_until_made(request: Req, job_id: str, *kinds: str) -> HTTPResponse | None:
+    """None once all are made (or nobody wants them any more), the 202 answer when the wait is over.
 
-    Conflict, with the reason, when it cannot be made.
+    Conflict, with the reason, when one cannot be made.
     """
-    front = front_of(request)
     deadline = time.monotonic() + whole(request, "wait", _WAIT_SECONDS, 0, _MOST_SECONDS)
+    for kind in kinds:
+        answer = await _wait(front_of(request), job_id, kind, deadline)
+        if answer is not None:
+            return answer
+    return None
+
+
+async def _wait(front: Front, job_id: str, kind: str, deadline: float) -> HTTPResponse | None:
     while True:
         wish: Wanted | None = await front.threads.run(front.store.wish, job_id, kind)
         if wish is None:

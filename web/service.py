@@ -1,6 +1,5 @@
 """The state of the service as this process knows it."""
 
-import shutil
 import time
 from socket import gethostname
 
@@ -8,7 +7,7 @@ import psutil
 
 from shared.errors import QuireError
 from shared.health import HEALTHY, SILENT_PART, UNHEALTHY, BusTable, WorkerStatus, as_of
-from shared.settings import Settings
+from web.admission import free_bytes
 from web.front import Front
 from web.health_report import HealthReport
 from web.problems import disk_sentence
@@ -58,8 +57,3 @@ def own_status(front: Front) -> WorkerStatus:
         rss_bytes=process.memory_info().rss,
         uptime_seconds=round(time.time() - process.create_time(), 1),
     )
-
-
-def free_bytes(settings: Settings) -> int:
-    """Free bytes on the disk of the data directory."""
-    return shutil.disk_usage(settings.data).free

@@ -14,7 +14,7 @@ from shared.render.inline import MAX_MARKDOWN_CHARS, PLAIN_TAGS, cut
 
 _TAG = rf"</?(?:{'|'.join(PLAIN_TAGS)})\s*/?>"
 _LINE_START = re.compile(
-    r"(?P<mark>\#{1,6}(?=\s|$)|[-+*](?=\s|$)|>|~{3,}|=+(?=\s*$)|[-*_](?=\s*(?:[-*_]\s*)+$)"
+    r"(?P<mark>\#{1,6}(?=\s|$)|[-+*](?=\s|$)|>|~{3,}|=+(?=\s*$)|[-*_](?=\s*(?:[-*_]\s*)*$)"
     rf"|\[(?=[^\]\n]{{1,999}}\]:)|\||(?={_TAG}\s*$|(?!{_TAG}|<https?://)<[A-Za-z/!?]))"
     r"|(?P<number>\d{1,9})(?P<stop>[.)])(?=\s|$)"
     r"|(?P<fence>`{3,})",

@@ -152,6 +152,12 @@ async def _other_job(front: Front, request: Req, job: Job) -> Job:
     if name == job.id:
         return job
     other = await front.threads.run(front.store.job, name)
+    if not other.artifacts:
+        raise Conflict(
+            f"The job {other.id} is {other.state.value} and has no result to compare with.",
+            code="no_result",
+            param="with",
+        )
     if other.document.id != job.document.id:
         raise Conflict(
             "The two jobs read different documents; only readings of one document are compared.",

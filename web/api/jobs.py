@@ -18,7 +18,7 @@ from web.operations import (
 from web.queries import MAX_LIMIT, job_state, whole, words
 from web.schemas import ANY_OBJECT, FLAG, TEXT
 from web.service import report_of
-from web.submission import Submission, read_json
+from web.submission import Submission, read_json, read_lane
 
 bp = Blueprint("jobs", url_prefix="/api/v1/jobs")
 _DEFAULT_LIMIT = 50
@@ -90,6 +90,32 @@ async def cancel_job(request: Req, job_id: str) -> HTTPResponse:
     front = front_of(request)
     job = await front.threads.run(front.store.cancel_job, job_id)
     await front.bus.cancel(job_id)
+    front.hub.job_changed(job)
+    return json_response(job.to_json())
+
+
+@bp.post("/<job_id:str>/priority")
+@describes(
+    Operation(
+        "Change the priority of a job",
+        "jobs",
+        (Answer("The job; its waiting pages stand in the other lane.", schema="Job"),),
+        body=Body(
+            JSON,
+            {
+                "type": "object",
+                "properties": {"priority": {"enum": ["interactive", "batch", "backfill"]}},
+                "required": ["priority"],
+            },
+        ),
+        errors={**JOB_ERRORS, 400: "No such priority.", 409: "The job has already ended."},
+    )
+)
+async def move_job(request: Req, job_id: str) -> HTTPResponse:
+    front = front_of(request)
+    lane = read_lane(str(read_json(request.body).get("priority") or "none"))
+    job = await front.threads.run(front.store.move_job, job_id, lane)
+    await front.bus.set_priority(job_id, lane)
     front.hub.job_changed(job)
     return json_response(job.to_json())
 

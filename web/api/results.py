@@ -7,6 +7,7 @@ from sanic import Blueprint, HTTPResponse
 from shared.errors import Conflict, NotFound
 from shared.followups import EXPORTS, MERGE
 from shared.records import Job
+from store import Store
 from web.archive import zip_result
 from web.blob_answers import send_blob
 from web.file_names import download_name
@@ -72,12 +73,12 @@ def _add_route(extension: str, form: _Format) -> None:
         front = front_of(request)
         job = await front.threads.run(front.store.job, job_id)
         _require_result(job)
-        for kind in _to_wait_for(request, job, extension):
-            if kind != MERGE:  # asked for by whoever took a page
-                await front.threads.run(front.store.want, job_id, kind)
-            answer = await wait_until_made(request, job_id, kind)
-            if answer is not None:
-                return answer
+        kinds = _to_wait_for(request, job, extension)
+        for kind in kinds:
+            await front.threads.run(_want, front.store, job_id, kind)
+        answer = await wait_until_made(request, job_id, *kinds)
+        if answer is not None:
+            return answer
         job = await front.threads.run(front.store.job, job_id)
         as_file = {"Content-Disposition": download_name(job.document.name, extension)}
         if extension == _ZIP:
@@ -93,6 +94,13 @@ def _add_route(extension: str, form: _Format) -> None:
 
 for _extension, _form in _FORMATS.items():
     _add_route(_extension, _form)
+
+
+def _want(store: Store, job_id: str, kind: str) -> None:
+    """Ask for it. A merge is asked for by whoever takes a page, here only when that one failed."""
+    wish = store.wish(job_id, kind)
+    if kind != MERGE or (wish is not None and wish.failure is not None):
+        store.want(job_id, kind)
 
 
 def _to_wait_for(request: Req, job: Job, extension: str) -> list[str]:

@@ -5,6 +5,7 @@ from sanic import json as json_response
 
 from shared.errors import NotFound
 from shared.health import HEALTHY, UNHEALTHY
+from web.admission import free_bytes
 from web.front import Req, front_of
 from web.operations import Answer, Operation, describes
 from web.prometheus import (
@@ -16,7 +17,7 @@ from web.prometheus import (
     health_metrics,
 )
 from web.schemas import LIMIT_NAMES
-from web.service import free_bytes, own_status, report_of, store_status, table_of
+from web.service import own_status, report_of, store_status, table_of
 
 bp = Blueprint("service")
 

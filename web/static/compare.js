@@ -36,6 +36,7 @@ function row(item) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "ranked";
+  button.dataset.page = item.page;
   const [name, share, pair, meter] = ["span", "span", "span", "meter"].map((tag) => document.createElement(tag));
   name.textContent = word("Page {n}", { n: item.page });
   share.className = "share";
@@ -50,15 +51,18 @@ function row(item) {
   return entry;
 }
 
-async function open(item, button) {
+function open(item, button) {
   for (const one of list.querySelectorAll("[aria-current]")) one.removeAttribute("aria-current");
   button.setAttribute("aria-current", "true");
-  shown = item.page;
-  history.replaceState(null, "", `?${query({ page: item.page })}`);
-  const values = { left: item.left.engine, right: item.right.engine };
+  return openPage(item.page, { left: item.left.engine, right: item.right.engine });
+}
+
+async function openPage(number, values) {
+  shown = number;
+  history.replaceState(null, "", `?${query({ page: number })}`);
   try {
-    const page = await ask("GET", `${api}/compare/${item.page}?${query(values)}`);
-    if (shown === item.page) show(page);
+    const page = await ask("GET", `${api}/compare/${number}?${query(values)}`);
+    if (shown === number) show(page);
   } catch (error) {
     tell(error.message, true);
   }
@@ -70,8 +74,8 @@ function show(page) {
   fresh.querySelector("[data-part=measures]").textContent = [
     word("agreement {share}", { share: percent(page.agreement) }),
     word("words in common {share}", { share: percent(page.words_in_common) }),
-    word("order differs {share}", { share: `${Math.ceil(100 * page.order_difference)}%` }),
-  ].join(" · ");
+    page.order_difference === null ? "" : word("order differs {share}", { share: `${Math.ceil(100 * page.order_difference)}%` }),
+  ].filter(Boolean).join(" · ");
   fresh.querySelector("[data-part=cut]").hidden = !page.is_cut;
   const picture = fresh.querySelector(".original img");
   picture.src = `${api}/pages/${page.page}/image`;
@@ -128,7 +132,9 @@ try {
   await load();
   const wanted = article.dataset.page;
   const rows = [...list.querySelectorAll(".ranked")];
-  (rows.find((button) => button.firstChild.textContent === word("Page {n}", { n: wanted })) ?? rows[0])?.click();
+  const row = wanted ? rows.find((button) => button.dataset.page === wanted) : rows[0];
+  if (row) row.click();
+  else if (wanted) await openPage(Number(wanted), {}); // further down the list than is loaded
 } catch (error) {
   const trouble = document.querySelector("#trouble");
   trouble.textContent = error.message;

@@ -46,7 +46,7 @@ async function finish() {
     return;
   }
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  for (const part of ["#job-top", "#others"]) document.querySelector(part)?.replaceWith(fresh.querySelector(part));
+  for (const part of ["#job-top", "#others"]) document.querySelector(part)?.replaceWith(fresh.querySelector(part) ?? "");
 }
 
 if (!FINAL.includes(article.dataset.state)) {

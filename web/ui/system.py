@@ -2,6 +2,7 @@
 
 from sanic import Blueprint, HTTPResponse
 
+from shared.health import HEALTHY
 from web.front import Req, front_of
 from web.operations import Answer, Operation, describes
 from web.schemas import LIMIT_NAMES
@@ -16,12 +17,14 @@ bp = Blueprint("system")
 async def system(request: Req) -> HTTPResponse:
     front = front_of(request)
     report, table = report_of(front), table_of(front)
-    jobs, pages = await front.threads.run(front.store.open_work)
+    jobs, pages, state = 0, 0, await store_status(front)
+    if state == HEALTHY:
+        jobs, pages = await front.threads.run(front.store.open_work)
     return page(
         request,
         "system.html",
         {
-            "health": report.unified(await store_status(front)),
+            "health": report.unified(state),
             "engines": report.engines(),
             "workers": table.workers if table else (),
             "counters": table.counters if table else {},

@@ -1,6 +1,7 @@
 """Exports, comparisons and taken pages over HTTP; this test plays the collect stage."""
 
 import asyncio
+import time
 import zipfile
 from io import BytesIO
 
@@ -8,7 +9,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from shared.compare import PageAgreement, measure
-from shared.followups import MERGE
+from shared.followups import EXPORTS, MERGE
 from shared.records import Failure, Job, NewJob
 from store.store import Store
 from tests.fakes.store_work import done
@@ -157,3 +158,34 @@ async def described(client, url, name):
     rule = {"$ref": f"#/components/schemas/{name}", "components": components}
     Draft202012Validator(rule).validate(body)
     return body
+
+
+async def test_a_merge_that_failed_is_asked_for_again(client, store, monkeypatch):
+    job = two_engines(store)
+    url = f"/api/v1/jobs/{job.id}"
+    await client.post(f"{url}/pages/1/take", json={"engine": "b"})
+    store.fail_wish(await wish_of(store, MERGE), Failure("blob_missing", "A crop is gone."))
+    refused = await client.get(f"{url}/result.md?wait=0")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "blob_missing")
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert (await client.get(f"{url}/result.md?wait=0")).status_code == 202
+    store.fulfil(await wish_of(store, MERGE), {"md": store.blobs.put(b"merged after all")})
+    assert (await client.get(f"{url}/result.md")).content == b"merged after all"
+
+
+async def test_everything_is_waited_for_once(client, store):
+    job = two_engines(store)
+    begun = time.monotonic()
+    response = await client.get(f"/api/v1/jobs/{job.id}/result.zip?all=1&wait=1")
+    assert response.status_code == 202
+    assert time.monotonic() - begun < 2.5
+    assert {wish.kind for wish in store.wishes()} >= set(EXPORTS)
+
+
+async def test_a_job_without_a_result_is_not_compared_with(client, store):
+    job = two_engines(store)
+    values = {"document_id": job.document.id, "document_name": "again.pdf", "engine": "a"}
+    (still_open,) = store.add_jobs([NewJob(**values, parent=job.id)])
+    response = await client.get(f"/api/v1/jobs/{job.id}/compare?with={still_open.id}")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "no_result")

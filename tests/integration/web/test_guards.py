@@ -118,3 +118,11 @@ async def test_every_answer_is_guarded(client: httpx.AsyncClient, store: Store):
         assert "server" not in headers
         assert "<script>" not in response.text
         assert "style=" not in response.text
+
+
+async def test_a_key_that_is_no_text_is_a_wrong_key(settings: Settings):
+    locked = dataclasses.replace(settings, api_keys=("open sesame",))
+    async with serving(locked) as client:
+        for headers in ({"X-API-Key": b"\xff\xfe"}, {"Cookie": b"quire_session=\xff"}):
+            response = await client.get("/api/v1/jobs", headers=headers)
+            assert response.status_code == 401, headers

@@ -9,7 +9,7 @@ import pytest
 from shared.settings import Settings
 from shared.states import Lane, Origin
 from store.store import Store
-from tests.fakes.web_system import PNG_BYTES, add_job, finished_job, left_behind
+from tests.fakes.web_system import PDF_BYTES, PNG_BYTES, add_job, finished_job, left_behind
 
 
 async def test_a_list_is_filtered_and_goes_on(client: httpx.AsyncClient, store: Store):
@@ -198,3 +198,24 @@ async def test_search_finds_pages_in_every_script(client: httpx.AsyncClient, sto
     last = (await client.get("/api/v1/search?q=fox&limit=2&offset=2")).json()
     assert (len(last["hits"]), last["next"]) == (1, None)
     assert (await client.get("/api/v1/search?q=")).json()["hits"] == []
+
+
+async def test_priority_is_changed_while_a_job_is_open(client: httpx.AsyncClient, store: Store):
+    job = add_job(store, lane=Lane.BATCH)
+    url = f"/api/v1/jobs/{job.id}/priority"
+    response = await client.post(url, json={"priority": "interactive"})
+    assert (response.status_code, response.json()["priority"]) == (200, "interactive")
+    assert store.job(job.id).lane is Lane.INTERACTIVE
+    assert store.job(job.id).revision == job.revision + 1
+    for body in ({"priority": "at once"}, {}):
+        response = await client.post(url, json=body)
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_priority")
+    store.cancel_job(job.id)
+    response = await client.post(url, json={"priority": "batch"})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "job_is_final")
+
+
+async def test_deep_options_are_refused(client: httpx.AsyncClient):
+    fields = {"options": "[" * 3000}
+    response = await client.post("/api/v1/jobs", files={"file": ("a.pdf", PDF_BYTES)}, data=fields)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_option")

@@ -1,10 +1,14 @@
 """Health, engines, processes, metrics, limits: with a broker and without."""
 
 import asyncio
+import contextlib
 import re
+import shutil
+import sqlite3
 
 import httpx
 
+from shared.settings import Settings
 from store.store import Store
 from tests.fakes.web_system import Bus, add_job, worker
 
@@ -115,3 +119,21 @@ async def test_metrics_are_what_prometheus_reads(client, bus: Bus):
             assert re.split(r"[ {]", line)[0] in helped
     assert "quire_broker_up 1" in response.text
     assert 'quire_bus_events_total{event="requeued"} 2' in response.text
+
+
+async def test_health_says_when_the_data_disk_is_gone(client, monkeypatch):
+    def gone(_path):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(shutil, "disk_usage", gone)
+    response = await client.get("/health")
+    assert "disk" in {problem["part"] for problem in response.json()["problems"]}
+
+
+async def test_the_system_page_is_there_when_the_database_is_not(client, settings: Settings):
+    with contextlib.closing(sqlite3.connect(settings.data / "quire.db")) as connection:
+        connection.execute("ALTER TABLE jobs RENAME TO gone")
+    page = await client.get("/system", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert 'data-state="unhealthy"' in page.text
+    assert "open job" not in page.text

@@ -191,3 +191,11 @@ def test_no_letter_is_lost(kind, content):
 def test_no_letter_is_lost_where_blocks_are_joined(first, second):
     blocks = [block("text", first), block("text", second, 1, continues_prev=True)]
     assert letters(to_markdown(blocks)) == letters(first + second)
+
+
+def test_marks_that_only_a_join_makes_a_rule_stay_text():
+    first = block("text", "_")
+    second = block("text", "__", 1, continues_prev=True)
+    markdown = to_markdown([first, second])
+    assert "<hr" not in MarkdownIt().render(markdown)
+    assert "_ __" in markdown
