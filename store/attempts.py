@@ -10,15 +10,14 @@ import sqlalchemy as sa
 from shared.records import PageTask
 from shared.routing import Attempt
 from store.database import Database
+from store.page_keys import Key, of_keys, values_of
 from store.rows import MAX_NUMBER, canonical, finite, pack, page_task, unpack
 from store.schema import attempts
 from store.words import clean
 
-KEYS_PER_QUERY = 300  # three parameters each; SQLite allows thousands
 _SHOWN = [column for column in attempts.columns if column.name not in {"text", "answer"}]
 _HAS_TEXT = attempts.c.text.is_not(None).label("has_text")
-
-Key = tuple[str, int, str]
+_OF_KEYS = of_keys(attempts, *_SHOWN, _HAS_TEXT).order_by(attempts.c.number)
 
 
 class Attempts:
@@ -67,14 +66,8 @@ def page_tasks(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[P
     """Page tasks of rows with all columns of `pages`, in their order, with their history."""
     histories: dict[Key, list[Attempt]] = {}
     keys = [(row.job, row.page, row.engine) for row in rows if row.kept]  # hardly ever one
-    columns = sa.tuple_(attempts.c.job, attempts.c.page, attempts.c.engine)
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        query = (
-            sa.select(*_SHOWN, _HAS_TEXT)
-            .where(columns.in_(keys[start : start + KEYS_PER_QUERY]))
-            .order_by(attempts.c.number)
-        )
-        for row in connection.execute(query):
+    if keys:
+        for row in connection.execute(_OF_KEYS, values_of(keys)):
             histories.setdefault((row.job, row.page, row.engine), []).append(_attempt(row))
     return [page_task(row, histories.get((row.job, row.page, row.engine), ())) for row in rows]
 

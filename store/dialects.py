@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from shared.errors import Misconfigured
 from store.schema import results
@@ -22,6 +24,23 @@ _VACUUM_PAGES = 2000  # of 4 KiB in one step, some 20 ms in which nobody else wr
 _VACUUM_STEPS = 100  # in one run of the janitor
 _WAL_BYTES = 64 * 1024 * 1024  # the log file is cut back to this after a large transaction
 _PAGE_SEARCH = sa.table("page_search", sa.column("rowid"), sa.column("words"), sa.column("rank"))
+
+
+class JsonItems(FunctionElement[Any]):
+    """A table of the items of a JSON array, in its column `value`."""
+
+    name = "json_items"
+    inherit_cache = True
+
+
+@compiles(JsonItems, "sqlite")
+def _sqlite_items(element: JsonItems, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(JsonItems, "postgresql")
+def _postgres_items(element: JsonItems, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements({compiler.process(element.clauses, **options)})"
 
 
 class Dialect(ABC):

@@ -14,9 +14,11 @@ from store.attempts import page_tasks
 from store.blobs import BlobStore
 from store.database import Database
 from store.jobs import require_job
+from store.page_keys import values_of
 from store.references import References
 from store.rows import MAX_NUMBER, OPEN_PAGES, finite, other_than
 from store.schema import documents, jobs, page_images, pages
+from store.statements import OPEN_OF_KEYS
 
 
 class Pages:
@@ -108,17 +110,15 @@ class Pages:
 
     def still_pending(self, job_id: str, keys: Sequence[tuple[int, str]]) -> list[PageTask]:
         """See Store."""
-        columns = sa.tuple_(pages.c.page, pages.c.engine)
-        query = (
-            sa.select(pages)
-            .where(pages.c.job == job_id, pages.c.state.in_(OPEN_PAGES), columns.in_(list(keys)))
-            .order_by(pages.c.page, pages.c.engine)
-        )
-        return self._open_tasks(query) if keys else []
+        query = OPEN_OF_KEYS.order_by(pages.c.page, pages.c.engine)
+        wanted = values_of((job_id, page, asked) for page, asked in keys)
+        return self._open_tasks(query, wanted) if keys else []
 
-    def _open_tasks(self, query: sa.Select[Any]) -> list[PageTask]:
+    def _open_tasks(
+        self, query: sa.Select[Any], values: Mapping[str, Any] | None = None
+    ) -> list[PageTask]:
         with self._database.read() as connection:
-            return page_tasks(connection, connection.execute(query).all())
+            return page_tasks(connection, connection.execute(query, values).all())
 
     def note_routes(self, job_id: str, routes: Mapping[tuple[int, str], Route]) -> None:
         """See Store."""

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from shared.errors import NotFound
 from shared.records import PageResult, PageTask, Retry, Settled
 from shared.states import JobState, PageState
-from store.attempts import KEYS_PER_QUERY, Key, add_attempts, page_tasks
+from store.attempts import add_attempts, page_tasks
 from store.blobs import BlobStore
 from store.changes import JobChange
 from store.database import Database
 from store.jobs import require_job
+from store.page_keys import Key, values_of
 from store.references import References
 from store.rows import (
     MAX_NUMBER,
@@ -35,7 +36,7 @@ from store.statements import (
     JOBS_OF_IDS,
     LAST_RESULT,
     OF_KEYS,
-    OPEN_OF_KEYS,
+    TURNS_OF_KEYS,
     update_pages,
 )
 from store.words import clean
@@ -232,10 +233,8 @@ def _attempts_kept(connection: sa.Connection, batch: Mapping[Key, Change]) -> di
     """How many attempts are kept of those whose row is open, and in whose turn this fits."""
     rows: dict[Key, Any] = {}
     keys = list(batch)
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        wanted = {"keys": keys[start : start + KEYS_PER_QUERY]}
-        for row in connection.execute(OPEN_OF_KEYS, wanted):
-            rows[row.job, row.page, row.engine] = row
+    for row in connection.execute(TURNS_OF_KEYS, values_of(keys)):
+        rows[row.job, row.page, row.engine] = row
     return {key: rows[key].kept for key in keys if key in rows and _fits(batch[key], rows[key])}
 
 
@@ -299,11 +298,9 @@ def _count(connection: sa.Connection, fresh: Mapping[Key, Change]) -> list[JobCh
         [{"key": job, **{f"more_{k}": n for k, n in c.items()}} for job, c in states.items()],
     )
     tasks: dict[str, list[PageTask]] = {}
-    ids = list(fresh)
-    for start in range(0, len(ids), KEYS_PER_QUERY):
-        found = connection.execute(OF_KEYS, {"keys": ids[start : start + KEYS_PER_QUERY]})
-        for task in page_tasks(connection, found.all()):
-            tasks.setdefault(task.job, []).append(task)
+    found = connection.execute(OF_KEYS, values_of(fresh)).all()
+    for task in page_tasks(connection, found):
+        tasks.setdefault(task.job, []).append(task)
     for told in tasks.values():
         told.sort(key=lambda task: (task.page, task.asked))
     changed = load_jobs(connection, JOBS_OF_IDS, {"ids": list(states)})

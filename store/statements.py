@@ -4,22 +4,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from store.page_keys import of_keys
 from store.rows import JOB_QUERY, OPEN_PAGES
 from store.schema import jobs, pages, results
 
-_HAS_KEY = sa.tuple_(pages.c.job, pages.c.page, pages.c.engine).in_(
-    sa.bindparam("keys", expanding=True)
-)
 _IS_KEY = (
     pages.c.job == sa.bindparam("key_job"),
     pages.c.page == sa.bindparam("key_page"),
     pages.c.engine == sa.bindparam("key_engine"),
 )
 
-OPEN_OF_KEYS = sa.select(
-    pages.c.job, pages.c.page, pages.c.engine, pages.c.turn, pages.c.kept
-).where(_HAS_KEY, pages.c.state.in_(OPEN_PAGES))
-OF_KEYS = sa.select(pages).where(_HAS_KEY)
+TURNS_OF_KEYS = of_keys(
+    pages, pages.c.job, pages.c.page, pages.c.engine, pages.c.turn, pages.c.kept
+).where(pages.c.state.in_(OPEN_PAGES))
+OF_KEYS = of_keys(pages)
+OPEN_OF_KEYS = OF_KEYS.where(pages.c.state.in_(OPEN_PAGES))
 LAST_RESULT = sa.select(sa.func.max(results.c.id))
 ADD_RESULTS = sa.insert(results)
 JOBS_OF_IDS = JOB_QUERY.where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))

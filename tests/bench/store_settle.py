@@ -2,6 +2,7 @@
 
 Every batch is one durable transaction with page rows, results, raw output and search words, in a
 database that already holds some thousand pages. The first line of a kind is a batch of one page.
+`--beside N` adds N open pages of other jobs first: what they cost is what grows with the archive.
 """
 
 import cProfile
@@ -10,7 +11,7 @@ import random
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -44,16 +45,17 @@ def measure(store: Store, kind: str, size: int, pages: int) -> None:
     job = started(store, pages=pages)
     batches = [batch_of(job, first, size, kind) for first in range(1, pages + 1, size)]
     slowest = 0.0
-    began = perf_counter()
+    began, cpu_began = perf_counter(), process_time()
     for batch in batches:
         at = perf_counter()
         store.settle(batch)
         slowest = max(slowest, perf_counter() - at)
-    seconds = perf_counter() - began
+    seconds, cpu_seconds = perf_counter() - began, process_time() - cpu_began
     characters = len(batches[0][0].result.text if batches[0][0].result else "")
     print(
         f"{kind:6} {characters:6} characters  batches of {size:3}  {pages / seconds:7.0f} pages/s"
         f"  slowest batch {1000 * slowest:6.1f} ms"
+        f"  {1e6 * cpu_seconds / pages:6.0f} us of CPU a page"
     )
 
 
@@ -67,6 +69,8 @@ def main() -> None:
                 measure(store, "small", 64, 4096)
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
         else:
+            if "--beside" in sys.argv:
+                started(store, pages=int(sys.argv[sys.argv.index("--beside") + 1]))
             measure(store, "small", 64, 2048)  # warm, and something to insert beside
             for kind in KINDS:
                 for size, pages in ((1, 100), (16, 1024), (64, 2048), (256, 4096)):

@@ -1,0 +1,77 @@
+"""How SQLite finds the rows of what runs often: by keys and indexes, never a whole table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from shared.records import Retry
+from shared.routing import Attempt, Route
+from store import Store
+from store.database import Database
+from tests.fakes.store_work import ENGINE, done, open_store, started
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+def plan_of(store: Store, call: Callable[[], object]) -> list[str]:
+    """The steps of all statements that a call runs, as SQLite explains them."""
+    database: Database = store._database
+    ran: list[tuple[str, Any]] = []
+
+    def note(_connection, _cursor, statement, parameters, _context, many) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            ran.append((statement, parameters[0] if many else parameters))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        call()
+    finally:
+        sa.event.remove(database.engine, "before_cursor_execute", note)
+    steps: list[str] = []
+    with database.engine.connect() as connection:
+        for statement, parameters in ran:
+            rows = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
+            steps += [row.detail for row in rows]
+    assert steps
+    return steps
+
+
+def scans(steps: list[str]) -> list[str]:
+    """The steps that read all of a table; a list of keys is no table."""
+    return [step for step in steps if step.startswith("SCAN ") and "keys VIRTUAL" not in step]
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_a_commit_searches_the_whole_key_of_each_page(store, count):
+    job = started(store, pages=count)
+    steps = plan_of(store, lambda: store.settle([done(job, n) for n in range(1, count + 1)]))
+    assert scans(steps) == []
+    of_pages = [step for step in steps if " pages " in step]
+    whole = "SEARCH pages USING PRIMARY KEY (job=? AND page=? AND engine=?)"
+    assert of_pages == [whole] * 3  # what is open, the write, what is told
+
+
+def test_retried_pages_and_their_attempts_are_searched_by_key(store):
+    job = started(store, pages=2)
+    refused = Attempt(ENGINE, "failed", reason="It is cut off.")
+    again = [
+        Retry(job.id, page, ENGINE, 0, Route(ENGINE, turn=1), history=(refused,)) for page in (1, 2)
+    ]
+    steps = plan_of(store, lambda: store.settle(again))
+    assert scans(steps) == []
+    key = "(job=? AND page=? AND engine=?)"
+    assert any(step.startswith("SEARCH attempts") and key in step for step in steps)
+
+
+def test_pages_that_are_still_open_are_searched_by_key(store):
+    job = started(store, pages=3)
+    steps = plan_of(store, lambda: store.still_pending(job.id, [(1, ENGINE), (2, ENGINE)]))
+    assert scans(steps) == []
+    assert "SEARCH pages USING PRIMARY KEY (job=? AND page=? AND engine=?)" in steps
