@@ -52,12 +52,17 @@ class Answers:
         try:
             output = from_frames(frames)
         except ProtocolError as error:
-            told = {**header, "reason": str(error), "reason_type": "unreadable_answer"}
-            return self._failed(replace(message, header=told), route)
+            return self._failed(_unreadable(message, str(error)), route)
         if not header.get("finding"):
             reason = str(header.get("retried_because", ""))
             return self._done(message, route, output, reason)
         return self._refused(message, route, output, frames)
+
+    def unusable(self, message: Result, why: Exception) -> Settled | Retry:
+        """What follows where the answer, as it is, can neither be followed nor written."""
+        told = _unreadable(message, f"Its answer cannot be used: {type(why).__name__}: {why}")
+        route = Route.from_json(message.header.get("route", {}), parse_page_key(message.key)[2])
+        return self._failed(told, route)
 
     def _done(self, message: Result, route: Route, output: PageOutput, reason: str) -> Settled:
         job, page, asked = parse_page_key(message.key)
@@ -280,6 +285,25 @@ class Answers:
             options=_options(message),
             reused_from=message.header.get("reused_from"),
         )
+
+
+def given_up(message: Result, why: Exception) -> Settled:
+    """The end of a page of whose answer not even the header can be used: nothing is taken of it."""
+    job, page, asked = parse_page_key(message.key)
+    return Settled(
+        job=job,
+        page=page,
+        asked=asked,
+        state=PageState.FAILED,
+        reason=f"Its answer cannot be used: {type(why).__name__}: {why}"[:500],
+        reason_type="unreadable_answer",
+        engine=asked,
+    )
+
+
+def _unreadable(message: Result, reason: str) -> Result:
+    told = {**message.header, "reason": reason[:500], "reason_type": "unreadable_answer"}
+    return replace(message, header={**told, "finding": ""})
 
 
 def _options(message: Result) -> dict[str, Any]:

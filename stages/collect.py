@@ -1,34 +1,32 @@
 """The collect stage: the only writer of results.
 
 Everything that has arrived is committed in one transaction, and only then is it called
-committed. Merging runs in a thread of its own, so that a long book never holds up commits.
+committed. Merging runs in threads of its own (`finisher`), so that a long book never holds up
+commits.
 """
 
 import logging
-import queue
-import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import zmq
 
 from bus.worker import Delivery, Worker
-from shared.errors import NotFound, OutsideFailed, QuireError
+from shared.errors import NotFound, OutsideFailed
 from shared.messages import Closed, Committed, Result, Submit, split_job
 from shared.records import Failure, Retry, Settled
 from shared.settings import Settings
-from shared.states import JobState, PageState
-from stages.answers import Answers
-from stages.followups import Followups, compare_jobs, merged_files
-from stages.work import LEAVE_SECONDS, PASSING, Blockade, drain_on_signals, publish_job
-from store import Store
+from shared.states import PageState
+from stages.answers import Answers, given_up
+from stages.finisher import Finisher
+from stages.followups import Followups
+from stages.work import COLLECT_LEAVE_SECONDS, Blockade, drain_on_signals, publish_job
+from store import JobChange, Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 512  # results in one transaction at most
-SWEEP_SECONDS = 600.0  # between two runs of the janitor
-SWEEP_AGE_SECONDS = 3600.0  # younger files may belong to an upload under way
 LOOK_SECONDS = 5.0  # between looks for jobs whose doorbell was lost
 SUBMIT_BATCH = 500  # jobs in one message
 
@@ -54,8 +52,9 @@ class Collector:
             while self._blockade.lifted("collect", partial(self._step, self._take())):
                 continue
         finally:
-            self._followups.stop()
-            self._finisher.stop()
+            until = time.monotonic() + COLLECT_LEAVE_SECONDS
+            self._followups.stop(until)
+            self._finisher.stop(until)
 
     def _take(self) -> list[Delivery]:
         return self._worker.take(BATCH, timeout_seconds=1.0)
@@ -71,6 +70,7 @@ class Collector:
 
     def _commit(self, deliveries: list[Delivery]) -> None:
         batch: dict[str, Settled | Retry] = {}
+        messages: dict[str, Result] = {}
         for delivery in deliveries:
             message = delivery.message
             if not isinstance(message, Result):
@@ -79,12 +79,13 @@ class Collector:
             if job_id:
                 self._give_up(job_id, message)
             elif not is_done(batch.get(message.key)):  # a good answer wins over a refused one
+                messages[message.key] = message
                 try:
-                    batch[message.key] = self._answers.consequence(message, delivery.payload)
+                    batch[message.key] = self._consequence(message, delivery.payload)
                 except OutsideFailed:
                     self._let_go(batch.values())  # all of them are made again
                     raise
-        changes = self._store.settle(list(batch.values()))
+        changes = self._settle(batch, messages)
         self._worker.progress()
         if batch:
             again = tuple(key for key, item in batch.items() if isinstance(item, Retry))
@@ -92,7 +93,53 @@ class Collector:
         for change in changes:
             publish_job(self._worker, change.job, [*change.settled, *change.retried])
             if change.complete:
-                self._finisher.add(change.job.id)
+                self._finisher.add(change.job.id, change.job.counts.total)
+
+    def _consequence(
+        self, message: Result, payload: Sequence[bytes | memoryview]
+    ) -> Settled | Retry:
+        """What to write; whatever an engine puts into an answer, it costs that answer only."""
+        try:
+            return self._answers.consequence(message, payload)
+        except OutsideFailed:
+            raise
+        except Exception as error:
+            log.exception("the answer for %s cannot be used", message.key)
+            why = error
+        try:
+            return self._answers.unusable(message, why)
+        except OutsideFailed:
+            raise
+        except Exception as error:
+            log.exception("nor can what it says beside it")
+            return given_up(message, error)
+
+    def _settle(
+        self, batch: dict[str, Settled | Retry], messages: Mapping[str, Result]
+    ) -> list[JobChange]:
+        """Write them together; where that fails each alone, and those that cannot be as failed."""
+        try:
+            return self._store.settle(list(batch.values()))
+        except OutsideFailed:
+            raise
+        except Exception:
+            log.exception("%d answers cannot be written together", len(batch))
+        changes: list[JobChange] = []
+        for key in batch:
+            changes += self._settle_alone(batch, messages[key])
+        return changes
+
+    def _settle_alone(self, batch: dict[str, Settled | Retry], message: Result) -> list[JobChange]:
+        key = message.key
+        for instead in (self._answers.unusable, given_up):
+            try:
+                return self._store.settle([batch[key]])
+            except OutsideFailed:
+                raise
+            except Exception as error:
+                log.exception("the answer for %s cannot be written", key)
+                batch[key] = instead(message, error)
+        return self._store.settle([batch[key]])
 
     def _give_up(self, job_id: str, message: Result) -> None:
         """Its document ends every process that opens it."""
@@ -119,9 +166,11 @@ class Collector:
         if not self._worker.epoch or (self._epoch == self._worker.epoch and now < self._look_at):
             return
         self._epoch, self._look_at = self._worker.epoch, now + LOOK_SECONDS
+        opened = self._store.open_jobs()
+        pages = {job.id: job.counts.total for job in opened}
         for job_id in self._store.complete_jobs():
-            self._finisher.add(job_id)
-        jobs = [(job.id, job.lane.value) for job in self._store.open_jobs()]
+            self._finisher.add(job_id, pages.get(job_id, 0))
+        jobs = [(job.id, job.lane.value) for job in opened]
         for start in range(0, len(jobs), SUBMIT_BATCH):
             self._worker.send(Submit(tuple(jobs[start : start + SUBMIT_BATCH])))
 
@@ -129,81 +178,6 @@ class Collector:
 def is_done(item: Settled | Retry | None) -> bool:
     """Whether a page has its result."""
     return isinstance(item, Settled) and item.state is PageState.DONE
-
-
-class Finisher:
-    """Merges complete jobs and writes their artifacts, one after the other; sweeps between."""
-
-    def __init__(
-        self, settings: Settings, store: Store, worker: Worker, blockade: Blockade
-    ) -> None:
-        self._settings = settings
-        self._store = store
-        self._worker = worker
-        self._blockade = blockade
-        self._jobs: queue.Queue[str | None] = queue.Queue()
-        self._known: set[str] = set()
-        self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def add(self, job_id: str) -> None:
-        """This job's pages are all settled. Known ones are kept."""
-        if job_id not in self._known:
-            self._known.add(job_id)
-            self._jobs.put(job_id)
-
-    def stop(self) -> None:
-        """Finish what is in hand; the rest is found again by the next collector."""
-        self._jobs.put(None)
-        self._thread.join(timeout=LEAVE_SECONDS)
-
-    def _run(self) -> None:
-        sweep_at = time.monotonic()
-        while True:
-            try:
-                job_id = self._jobs.get(timeout=max(0.1, sweep_at - time.monotonic()))
-            except queue.Empty:
-                sweep_at = time.monotonic() + SWEEP_SECONDS
-                self._sweep()
-                continue
-            if job_id is None:
-                return
-            self._blockade.lifted("finisher", partial(self._finish, job_id))
-            self._known.discard(job_id)
-
-    def _finish(self, job_id: str) -> None:
-        try:
-            job = self._store.job(job_id)
-            if job.state is not JobState.RUNNING:
-                return
-            artifacts = merged_files(job, self._store, self._settings)
-            if len(job.engines) > 1:
-                compare_jobs(job, job_id, self._store, lambda: None)
-            job = self._store.finish_job(job_id, artifacts)
-        except NotFound:
-            return  # deleted meanwhile
-        except QuireError as error:
-            if error.code in PASSING:
-                raise  # no fault of the job: it is merged when that is over
-            log.exception("job %s could not be merged", job_id)
-            job = self._store.fail_job(job_id, Failure(error.code, str(error)))
-        except Exception as error:
-            log.exception("job %s could not be merged", job_id)
-            sentence = f"The pages could not be merged: {type(error).__name__}: {error}"
-            job = self._store.fail_job(job_id, Failure("merge_failed", sentence[:500]))
-        publish_job(self._worker, job)
-        self._worker.send(Closed((job_id,)))
-
-    def _sweep(self) -> None:
-        try:
-            report = self._store.sweep(older_than_seconds=SWEEP_AGE_SECONDS)
-        except OutsideFailed as error:
-            log.warning("the janitor comes again later: %s", error)
-        else:
-            log.info("janitor: %s", report)
 
 
 def serve(settings: Settings) -> None:
@@ -217,6 +191,6 @@ def serve(settings: Settings) -> None:
     try:
         Collector(settings, store, worker).run()
     finally:
-        worker.leave(LEAVE_SECONDS)
+        worker.leave(0.0)  # it has answers of others only, who keep them
         store.close()
         context.term()

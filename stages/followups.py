@@ -6,6 +6,7 @@ that is nearly always empty, four times a second, needs no message on the bus an
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
@@ -18,7 +19,7 @@ from shared.records import Failure, Job, PageResult
 from shared.settings import Settings
 from stages.export import make_export
 from stages.merge import taken_first, write_artifacts
-from stages.work import BLOCKED_SECONDS, LEAVE_SECONDS, PASSING, publish_job
+from stages.work import BLOCKED_SECONDS, PASSING, publish_job
 from store import Store
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,11 @@ class Followups:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop at the next page; what is not made stays wanted."""
+    def stop(self, until: float) -> None:
+        """Stop at the next page, until then (monotonic); what is not made stays wanted."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=LEAVE_SECONDS)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def _run(self, is_mine: Callable[[Wanted], bool]) -> None:
         while not self._stop.wait(LOOK_SECONDS):
@@ -67,6 +68,9 @@ class Followups:
                 return
             except QuireError as error:
                 log.warning("exports wait: %s", error)
+                self._stop.wait(BLOCKED_SECONDS)
+            except Exception:  # a thread that ended would leave all later wishes unheard
+                log.exception("exports wait")
                 self._stop.wait(BLOCKED_SECONDS)
 
     def _one(self, wish: Wanted) -> None:

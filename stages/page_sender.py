@@ -1,39 +1,50 @@
 """One page after the other on its way: where it goes, what it looks like, its bytes."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bus.worker import Worker
 from engines.registry import make_engine, parse_raw
-from shared.blocks import Block, PageOutput
-from shared.errors import Misconfigured, PageFailed, QuireError
+from shared.errors import Misconfigured, NotFound, PageFailed, QuireError, Refused
 from shared.messages import PageReady, page_key
 from shared.ocr_backend import Capabilities
 from shared.page_codec import to_frames
 from shared.records import Job, PageResult, PageTask
 from shared.routing import AUTO, CPU_ENGINE, Route
-from shared.settings import Settings
+from shared.settings import Settings, parse_engine
 from shared.states import Origin
 from stages.choice import Plan, choose, known_options, moves_of, options_for, plan, rank
 from stages.reader import DocumentReader, PageWant, ReaderPool
+from stages.stored_answer import output_of
 from store import Store
 
 log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.1  # a page waits so long for those behind it, to be written with them
+
+UNKNOWN = Capabilities()  # of an engine that this host cannot make
 
 PageKey = tuple[int, str]  # page number, what was asked for
 
 
 @dataclass(slots=True)
 class Chunk:
-    """What is learned of the pages of one chunk: previews, ink, routes; written at its end."""
+    """What is learned of the pages of one chunk: previews, ink, routes; and pages to be sent.
+
+    A page is sent behind its preview's row: it may be read before this process has gone on, and a
+    page that is read is not looked at again.
+    """
 
     job: Job
     ready: Sequence[str]
     previews: dict[int, str] = field(default_factory=dict)
     inks: dict[int, float] = field(default_factory=dict)
     routes: dict[PageKey, Route] = field(default_factory=dict)
+    waiting: list[tuple[PageReady, bytes]] = field(default_factory=list)
+    waiting_since: float = 0.0
 
 
 class PageSender:
@@ -70,13 +81,24 @@ class PageSender:
             self._send_read(chunk, task, planned, moves, left)
         except PageFailed as error:
             self._fail(task, error, planned.scan)
+        except Refused as error:  # too late to refuse the document: other pages are read already
+            self._fail(task, PageFailed(str(error), code=error.code), planned.scan)
+        if chunk.waiting and time.monotonic() - chunk.waiting_since > GATHER_SECONDS:
+            self._flush(chunk)
 
     def finish(self, chunk: Chunk) -> None:
-        """Write what was learned."""
-        if chunk.previews:
-            self._store.add_page_images(chunk.job.document.id, chunk.previews, chunk.inks)
+        """Write what was learned and send what waits."""
+        self._flush(chunk)
         if chunk.routes:
             self._store.note_routes(chunk.job.id, chunk.routes)
+
+    def _flush(self, chunk: Chunk) -> None:
+        if chunk.previews:
+            self._store.add_page_images(chunk.job.document.id, chunk.previews, chunk.inks)
+            chunk.previews.clear()
+        for ready, data in chunk.waiting:
+            self._worker.send(ready, [data])
+        chunk.waiting.clear()
 
     def _send_read(
         self, chunk: Chunk, task: PageTask, planned: Plan, moves: str, left: str
@@ -116,13 +138,15 @@ class PageSender:
         }
         key = page_key(job.id, task.page, task.asked)
         ready = PageReady(key, job.id, f"recognize.{route.engine}", header)
-        self._worker.send(ready, [payload.data])
+        if not chunk.waiting:
+            chunk.waiting_since = time.monotonic()
+        chunk.waiting.append((ready, payload.data))
 
     def _send_reused(self, chunk: Chunk, task: PageTask) -> bool:
         """Send identical work that is done already, of the best engine that has it."""
         engines = [task.asked]
         if task.asked == AUTO:
-            configured = [text.partition(":")[0] for text in self._settings.engines]
+            configured = [parse_engine(text).name for text in self._settings.engines]
             engines = rank([*chunk.ready, *configured, CPU_ENGINE])
         for engine in engines:
             options = self._options(chunk.job, task, engine)
@@ -136,7 +160,11 @@ class PageSender:
     def _send_reparsed(self, job: Job, task: PageTask) -> None:
         """Read the parent's raw output again, as if the engine had just answered."""
         assert job.parent is not None
-        result = self._store.page_result(job.parent, task.page, task.asked)
+        try:
+            result = self._store.page_result(job.parent, task.page, task.asked)
+        except NotFound as error:  # of the parent; this job's pages are there, and must end
+            self._fail(task, PageFailed(str(error), code=error.code), task.engine)
+            return
         try:
             # without raw output nothing was taken of what the engine said: the page is blank
             blocks = (
@@ -179,9 +207,12 @@ class PageSender:
         self._worker.finish(page_key(task.job, task.page, task.asked), 0, "failed", header)
 
     def _options(self, job: Job, task: PageTask, engine: str) -> dict[str, Any]:
-        """What the job sets for this engine; under auto, of that what the engine knows."""
+        """What the job sets for this engine; of options for several engines those it knows."""
         options = options_for(job.options, engine)
-        return options if task.asked == engine else known_options(options, self._takes(engine))
+        alone = task.asked == engine and len(job.engines) == 1
+        if alone or (task.asked == engine and self._takes(engine) is UNKNOWN):
+            return options
+        return known_options(options, self._takes(engine))
 
     def _takes(self, engine: str) -> Capabilities:
         known = self._capabilities.get(engine)
@@ -190,24 +221,6 @@ class PageSender:
                 known = make_engine(engine, self._settings, None).capabilities
             except Misconfigured as error:  # it has joined from another host
                 log.warning("What %s takes is not known here: %s", engine, error)
-                known = Capabilities()
+                known = UNKNOWN
             self._capabilities[engine] = known
         return known
-
-
-def output_of(result: PageResult, blocks: tuple[Block, ...], store: Store) -> PageOutput:
-    """A stored result as an engine's output, its crops read from the blob store."""
-    return PageOutput(
-        blocks=blocks,
-        raw=result.raw,
-        raw_media_type=result.raw_media_type,
-        width=result.width,
-        height=result.height,
-        source=result.source,
-        turned_degrees=result.turned_degrees,
-        skew_degrees=result.skew_degrees,
-        images={name: store.blobs.read(name) for name in result.images},
-        timings=dict(result.timings),
-        warnings=result.warnings,
-        model=result.model,
-    )

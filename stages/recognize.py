@@ -17,7 +17,7 @@ from shared.ocr_backend import Answer, OCRBackend, PageBatch, PageFeed
 from shared.page_codec import to_frames
 from shared.routing import Route
 from shared.settings import MIB, Settings
-from stages.engine_health import HealthWatch
+from stages.engine_health import HealthWatch, health_of
 from stages.gate import Thresholds, judge
 from stages.task_feed import Begun, TaskFeed
 from stages.work import LEAVE_SECONDS, drain_on_signals
@@ -169,7 +169,7 @@ def serve(settings: Settings, engine_name: str, gpu: int | None) -> None:
             "accepts": list(takes.accepts),
             "dpi": takes.dpi,
             "batch": takes.batch,
-            "backend": engine.health().backend,
+            "backend": health_of(engine).backend,
             "options": [asdict(option) for option in takes.options],
         },
     )

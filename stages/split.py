@@ -65,16 +65,19 @@ class Splitter:
                 self._readers.evict(job.document.id)
             if self._store.job(task.job).state.is_final:
                 self._worker.send(Closed((task.job,)))
-        except NotFound:
-            self._worker.send(Closed((task.job,)))
         except Refused as error:
             self._refuse(task.job, error)
         return cursor, finished
 
     def _refuse(self, job_id: str, error: Refused) -> None:
-        log.info("job %s is refused: %s", job_id, error)
-        job = self._store.fail_job(job_id, Failure(error.code, str(error)))
-        publish_job(self._worker, job)
+        """Fail the job; where it is gone itself, that is what was refused."""
+        try:
+            job = self._store.fail_job(job_id, Failure(error.code, str(error)))
+        except NotFound:
+            log.info("job %s was deleted while it was split", job_id)
+        else:
+            log.info("job %s is refused: %s", job_id, error)
+            publish_job(self._worker, job)
         self._worker.send(Closed((job_id,)))
 
     def _chunk(self, job: Job, task: Task) -> tuple[tuple[int, str], bool]:

@@ -13,11 +13,24 @@ from shared.records import Job, PageTask
 
 log = logging.getLogger(__name__)
 
-LEAVE_SECONDS = 5.0  # for answers still on their way when a process stops
+# For answers still on their way, and threads at work, when a process stops. The supervisor kills
+# what takes longer than its phase (DRAIN_SECONDS), and then nobody says goodbye.
+LEAVE_SECONDS = 4.0
+COLLECT_LEAVE_SECONDS = 1.5
 BLOCKED_SECONDS = 1.0  # between two tries to write
 
-# codes of the store's errors that somebody clears away while we wait
-PASSING = frozenset({"disk_full", "disk_failed", "database_busy", "database_failed"})
+# codes of errors of the store, and of a machine without memory or processes to spare, that
+# somebody clears away while we wait: no document is at fault
+PASSING = frozenset(
+    {
+        "disk_full",
+        "disk_failed",
+        "database_busy",
+        "database_failed",
+        "reader_not_started",
+        "writer_not_started",
+    }
+)
 
 T = TypeVar("T")
 
@@ -29,7 +42,7 @@ def drain_on_signals(worker: Worker) -> None:
 
 
 class Blockade:
-    """What a stage says of itself while the store cannot write: it waits, and says for what.
+    """What a stage says of itself while the store or the machine fails it: it waits for what.
 
     A process that ended instead would only come back to the same disk, and say nothing.
     """
@@ -71,7 +84,7 @@ class Blockade:
             log.error("blocked: %s", next(iter(now.values())))
             self._worker.set_status(state="blocked", message=next(iter(now.values())))
         else:
-            log.warning("the store can write again")
+            log.warning("the work goes on")
             self._worker.set_status(state="ready", message="")
 
 

@@ -66,10 +66,15 @@ class DocumentReader:
         """Page `number`, from 1, in a form that the engine takes, with its preview.
 
         PageFailed, whose code is page_timeout, page_crashed, out_of_memory, too_large, damaged,
-        no_such_page or document_given_up. Refused and OutsideFailed as for `open`.
+        no_such_page or document_given_up. Refused and OutsideFailed as for `open`: a child that is
+        started anew opens the document again, and what went once may be refused then.
         """
         self._check_given_up(number)
-        self.open()
+        try:
+            self.open()
+        except Refused:
+            self._count_kill()  # else each of the pages behind this one waits as long
+            raise
         assert self._child is not None
         request = {"op": "page", "number": number, "seconds": self._limits.page_seconds}
         try:

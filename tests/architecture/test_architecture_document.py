@@ -9,6 +9,7 @@ from deploy.plan import Phase, processes_of
 from deploy.supervisor import DRAIN_SECONDS
 from shared import messages
 from shared.settings import Settings
+from stages.work import COLLECT_LEAVE_SECONDS, LEAVE_SECONDS
 
 TEXT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
@@ -42,6 +43,11 @@ def test_the_order_of_stopping_is_the_code():
     assert list(DRAIN_SECONDS) == sorted(Phase)
     of = {spec.name: spec.phase for spec in processes_of(Settings())}
     assert of == {**names, "pymupdf": Phase.WORKERS, "broker": Phase.BROKER}
+
+
+def test_stages_leave_before_the_supervisor_ends_them():
+    assert DRAIN_SECONDS[Phase.WORKERS] > LEAVE_SECONDS
+    assert DRAIN_SECONDS[Phase.COLLECT] > COLLECT_LEAVE_SECONDS
 
 
 def test_every_process_has_its_promise():
