@@ -52,6 +52,8 @@ class Capabilities:
     the process beside them; `concurrent` when it takes new pages while it works. `retry_options`
     lists (rung, options) that may be set for another attempt at a page whose answer was refused:
     `sampling` (the same prompt, drawn otherwise) or `prompt`, in the order to try them.
+    `lasting` when a process of it does not grow with its pages and loading is dear: it starts anew
+    for its memory only, not after so many pages.
     """
 
     accepts: tuple[str, ...] = (PDF, RGB)
@@ -62,6 +64,7 @@ class Capabilities:
     concurrent: bool = False
     options: tuple[EngineOption, ...] = ()
     retry_options: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

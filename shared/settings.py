@@ -102,7 +102,9 @@ class Settings:
         (), "Further engines: name=module:Class, separated by commas."
     )
     engine_threads: int = _setting(0, "Threads of one engine process; 0: cores / processes.")
-    engine_max_pages: int = _setting(2_000, "An engine process starts anew after so many pages.")
+    engine_max_pages: int = _setting(
+        2_000, "An engine process starts anew after so many pages, but for deepseek."
+    )
     engine_max_rss_mib: int = _setting(
         4096, "An engine process starts anew above this memory, or 1.5 times its model's."
     )

@@ -134,7 +134,8 @@ class Host:
 
     def _is_worn(self, feed: TaskFeed) -> bool:
         """Engines grow with the pages they read; a fresh process between pages costs nothing."""
-        if self._pages >= self._settings.engine_max_pages:
+        most = self._settings.engine_max_pages
+        if self._pages >= most and not self._engine.capabilities.lasting:
             return True
         now = time.monotonic()
         if now < self._weigh_at:

@@ -22,6 +22,7 @@ CAPABILITIES = Capabilities(
     batch=4,
     prefetch=4,
     concurrent=True,
+    lasting=True,  # its memory is laid out once; a large GPU reads 2,000 pages in 100 s
     options=(
         EngineOption(
             "prompt",

@@ -1,6 +1,7 @@
 """An engine that reads several pages at once and answers the one that came last first."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pymupdf
@@ -79,3 +80,11 @@ class ConcurrentEngine(OCRBackend):
 
     def close(self) -> None:
         self._loaded = False
+
+
+class LastingEngine(ConcurrentEngine):
+    """The same, said not to wear out with its pages."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, lasting=True)

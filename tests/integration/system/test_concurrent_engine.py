@@ -39,3 +39,13 @@ async def test_it_recycles_between_pages_and_loses_none(running, make_pdf):
         assert job.counts.done == len(texts)
         assert all(task.crashes == 0 for task in system.store.pages(job.id))
         assert sum("starts anew" in line for line in system.log) >= 3
+
+
+async def test_an_engine_that_lasts_is_not_recycled_for_its_pages(running, make_pdf):
+    place = "concurrent=tests.fakes.concurrent_engine:LastingEngine"
+    flags = {**FLAGS, "engine_classes": place, "engine_max_pages": 3}
+    async with running(**flags) as system:
+        job = await system.submit(make_pdf(*"abcdefgh"), engine="concurrent")
+        job = await system.finished(job)
+        assert job.counts.done == 8
+        assert not any("starts anew" in line for line in system.log)
