@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import zmq
@@ -22,6 +23,7 @@ from shared.states import Lane
 log = logging.getLogger(__name__)
 
 ROLE = "web"  # whose key it shows
+_ROW_FIELDS = frozenset(item.name for item in fields(WorkerStatus))
 LOOK_MILLISECONDS = 1000  # between looks whether the broker refuses us
 
 
@@ -87,15 +89,16 @@ class BusClient:
         while (frames := await self._next_event()) is not None:
             try:
                 message, _ = decode(frames[1], frames[2])
+                table = _read_table(message) if isinstance(message, Table) else None
             except (ProtocolError, IndexError) as error:
                 log.warning("An event was dropped: %s", error)
                 continue
-            if isinstance(message, Table):
-                before, self.table = self.table, _read_table(message)
+            if table is not None:
+                before, self.table = self.table, table
                 self._table_at = time.monotonic()
-                if before is not None and before.epoch != self.table.epoch:
+                if before is not None and before.epoch != table.epoch:
                     self._anew_at = self._table_at
-                yield self.table
+                yield table
             elif isinstance(message, Publish):
                 yield JobEvent(message.job, message.event, message.revision, message.data)
 
@@ -119,10 +122,11 @@ class BusClient:
 
 
 def _read_table(table: Table) -> BusTable:
-    workers = tuple(
-        WorkerStatus(**{**worker, "running": tuple(worker.get("running", ()))})
-        for worker in table.workers
-    )
+    """ProtocolError when a row is none of ours. What a newer broker says beside it is left out."""
+    try:
+        workers = tuple(_read_row(row) for row in table.workers)
+    except TypeError as error:
+        raise ProtocolError(f"Table: {error}", code="bad_header") from error
     return BusTable(
         epoch=table.epoch,
         time=table.time,
@@ -131,3 +135,8 @@ def _read_table(table: Table) -> BusTable:
         queues=table.queues,
         counters=table.counters,
     )
+
+
+def _read_row(row: Mapping[str, Any]) -> WorkerStatus:
+    known = {name: value for name, value in row.items() if name in _ROW_FIELDS}
+    return WorkerStatus(**{**known, "running": tuple(known.get("running", ()))})

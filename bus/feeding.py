@@ -82,8 +82,8 @@ class Feeder:
         item = state.items.get(message.key)
         if item is not None:
             if not item.has_payload and item.state != "verdict":
-                state.items.set_payload(item, payload, digest)  # now it can be sent again
                 item.header, item.service = dict(message.header), message.service
+                state.items.set_payload(item, payload, digest)  # counted for where it goes now
             return
         job = state.book.get(message.job)
         if job is None or parse_page_key(message.key)[0] != job.id:

@@ -5,7 +5,7 @@ Shared by the working thread and the thread that serves the bus; every method ta
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ class Holdings:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._inbox: deque[Delivery] = deque()
+        self._inbox: OrderedDict[tuple[str, int], Delivery] = OrderedDict()  # key and lease
         self._waiting: dict[str, int] = {}
         self._running: OrderedDict[str, int] = OrderedDict()
         self._begun: set[str] = set()
@@ -53,7 +53,9 @@ class Holdings:
         with self._changed:
             if not self._inbox:
                 self._changed.wait_for(lambda: self._inbox or self.draining, timeout_seconds)
-            taken = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
+            taken = [
+                self._inbox.popitem(last=False)[1] for _ in range(min(limit, len(self._inbox)))
+            ]
             for delivery in taken:
                 message = delivery.message
                 if isinstance(message, Task):  # held, so that no audit takes it away
@@ -94,7 +96,8 @@ class Holdings:
     def deliver(self, delivery: Delivery) -> list[Any] | None:
         """Into the inbox, unless the task, or its answer, is here already.
 
-        An answer is given back, to be sent again.
+        An answer is given back, to be sent again. A result that nobody has taken yet is replaced
+        by its repetition: while a commit takes long, each worker says all that it has again.
         """
         message = delivery.message
         with self._changed:
@@ -106,7 +109,7 @@ class Holdings:
                 if message.key in self._running or message.key in self._waiting:
                     return None
                 self._waiting[message.key] = message.lease
-            self._inbox.append(delivery)
+            self._inbox[message.key, message.lease] = delivery
             self._changed.notify_all()
             return None
 
@@ -123,10 +126,10 @@ class Holdings:
             dropped = tuple(key for key in self._waiting if wanted(key))
             for key in dropped:
                 del self._waiting[key]
-            self._inbox = deque(
-                d
-                for d in self._inbox
-                if isinstance(d.message, Result) or d.message.key in self._waiting
+            self._inbox = OrderedDict(
+                (place, delivery)
+                for place, delivery in self._inbox.items()
+                if isinstance(delivery.message, Result) or place[0] in self._waiting
             )
             self._changed.notify_all()
             return dropped

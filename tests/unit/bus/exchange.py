@@ -134,6 +134,7 @@ class Exchange:
         assert len(core.answers) == 0
         assert len(core.book) == 0
         assert core.items.total_bytes == 0
+        assert not any(core.items.bytes.values()), core.items.bytes
         assert not core.items.parked
         assert not core.state.suspects
         assert not any(queue.pages for queue in core.items.queues.values())

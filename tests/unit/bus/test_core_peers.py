@@ -59,6 +59,21 @@ def test_an_adopted_page_that_is_refused_is_never_sent_without_its_bytes():
     assert bus.keys("a") == ["j:1:fake"]
 
 
+def test_the_bytes_of_an_adopted_page_count_where_it_goes_now():
+    bus = Exchange("e2")
+    bus.submit("j")
+    bus.hello("split", role="split")
+    bus.split_done(bus.tasks("split")[0], 1, finished=True)
+    bus.hello("collect", role="collect", credit=10)
+    bus.hello("a", held=[("j:1:fake", 7, "running")])
+    bus.say("split", PageReady("j:1:fake", "j", "recognize.other", {}), (b"x" * MIB,))
+    assert bus.core.items.bytes == {"recognize.other": MIB}
+    bus.say("a", Result("j:1:fake", 7, "done", {}))
+    bus.commit("j:1:fake")
+    bus.say("collect", Closed(("j",)))
+    bus.assert_empty()
+
+
 def test_a_broken_connection_of_a_living_process_is_no_crash():
     bus = Exchange()
     bus.hello("a")

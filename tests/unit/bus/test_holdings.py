@@ -1,0 +1,22 @@
+"""What waits at a process, when the same is said more than once."""
+
+from bus.holdings import Delivery, Holdings
+from shared.messages import Result
+
+
+def deliver(holds, key, lease, text):
+    holds.deliver(Delivery(Result(key, lease, "done", {"text": text}), ()))
+
+
+def test_an_answer_that_is_repeated_while_a_commit_takes_long_waits_once():
+    holds = Holdings()
+    for text in ("first", "again", "and again"):
+        deliver(holds, "j:1:fake", 7, text)
+        deliver(holds, "j:2:fake", 8, text)
+    deliver(holds, "j:1:fake", 9, "of another attempt")
+    taken = holds.take(10, timeout_seconds=0)
+    assert [(d.message.key, d.message.lease) for d in taken] == [
+        ("j:1:fake", 7), ("j:2:fake", 8), ("j:1:fake", 9),
+    ]  # fmt: skip
+    assert taken[0].message.header == {"text": "and again"}
+    assert holds.take(10, timeout_seconds=0) == []
