@@ -16,7 +16,7 @@ FORGOTTEN_SECONDS = 86_400.0  # a host that was taken away must not trouble heal
 MAX_REMEMBERED = 256
 SHOWN_ELSEWHERE = frozenset({"broker", "web"})  # each has a row of its own while it lives
 
-Slot = tuple[str, str]  # host and the name under which it is started there
+Slot = tuple[str, str]  # host and the name under which it is started there, maybe several by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,16 @@ class Absent:
     """Who is missing, as rows for the table of processes."""
 
     def __init__(self) -> None:
-        self._gone: dict[Slot, _Gone] = {}
+        self._gone: dict[tuple[Slot, int], _Gone] = {}  # by slot and process
 
     def joined(self, peer: Peer) -> None:
         """It, or one in its place, is here."""
-        if self._gone.pop(peer.slot, None) is None:
-            key = (peer.hello.host, peer.hello.service)
-            alike = (s for s, gone in self._gone.items() if (s[0], gone.row.service) == key)
-            self._gone.pop(next(alike, ("", "")), None)
+        own = (peer.slot, peer.hello.pid)
+        service = (peer.hello.host, peer.hello.service)
+        same = (key for key in self._gone if key[0] == peer.slot)
+        alike = (k for k, gone in self._gone.items() if (k[0][0], gone.row.service) == service)
+        place = own if own in self._gone else next(same, None) or next(alike, own)
+        self._gone.pop(place, None)
 
     def lost(self, peer: Peer, why: str, now: float, *, silent: bool = False) -> None:
         """It is gone without a goodbye, or says nothing any more."""
@@ -51,34 +53,34 @@ class Absent:
             pages_a_minute=0.0,
             model_loaded=False,
         )
-        self._gone[peer.slot] = _Gone(row, peer.seen_at)
+        self._gone[peer.slot, peer.hello.pid] = _Gone(row, peer.seen_at)
         if len(self._gone) > MAX_REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
     def left(self, peer: Peer) -> None:
         """It said goodbye: nobody misses it."""
-        self._gone.pop(peer.slot, None)
+        self._gone.pop((peer.slot, peer.hello.pid), None)
 
     def rows(self, peers: Iterable[Peer], now: float) -> list[WorkerStatus]:
         """Everyone who is missing now."""
-        old = [slot for slot, gone in self._gone.items() if now - gone.seen_at > FORGOTTEN_SECONDS]
-        for slot in old:
-            del self._gone[slot]
+        old = [key for key, gone in self._gone.items() if now - gone.seen_at > FORGOTTEN_SECONDS]
+        for key in old:
+            del self._gone[key]
         peers = list(peers)
         here = {(peer.hello.host, peer.hello.pid) for peer in peers}
         supervised: set[Slot] = set()
         rows = []
         for host, process in _supervised(peers):
             row = _row(host, process)
-            gone = self._gone.get((host, row.worker))
+            gone = self._gone.get(((host, row.worker), row.pid))
             supervised.add((host, row.worker))
             if row.role in SHOWN_ELSEWHERE or (host, row.pid) in here:
                 continue
-            if gone is not None and gone.row.pid == row.pid and row.state == "starting":
+            if gone is not None and row.state == "starting":
                 rows.append(_aged(gone, now))  # it runs and was here before: it is silent
             else:
                 rows.append(row)
-        alone = [gone for slot, gone in self._gone.items() if slot not in supervised]
+        alone = [gone for (slot, _), gone in self._gone.items() if slot not in supervised]
         return rows + [_aged(gone, now) for gone in alone]
 
 

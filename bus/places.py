@@ -1,9 +1,10 @@
 """Where processes run, and whether it is the page or the place that ends them.
 
 A place is a host and a slot in it: the process that the supervisor starts again under the same
-name. When several different pages end the process of one place, and none is finished there in
-between, it is the place: what it charged is taken back, and it gets no pages for a while. Then it
-gets one on trial; the first page that it finishes clears it.
+name, or, started by hand, one of the same engine on the same GPU. When several different pages end
+the process of one place, and none is finished there in between, it is the place: what it charged
+is taken back, and it gets no pages for a while. Then it gets one on trial; the first page that it
+finishes clears it.
 """
 
 from collections import Counter

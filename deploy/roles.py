@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from shared.settings import Settings
+from shared.settings import SLOT_VARIABLE, Settings
 
 if TYPE_CHECKING:
     import zmq
@@ -42,6 +42,8 @@ def run_engine(settings: Settings, name: str, gpu: int | None) -> None:
     """Recognize pages with one engine until SIGTERM, on one GPU (None: as the machine gives)."""
     if gpu is not None:  # before anything that may load CUDA is imported
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_gpu(gpu, os.environ)
+    # started by hand it has no supervisor to name its place: the next one here takes its place
+    os.environ.setdefault(SLOT_VARIABLE, f"{name}:{'' if gpu is None else gpu}")
     from stages.recognize import serve
 
     serve(settings, name, gpu)

@@ -51,6 +51,16 @@ def test_a_lost_engine_stays_until_one_takes_its_place(bus):
     assert rows(bus) == {"two": ""}
 
 
+def test_two_started_by_hand_in_one_place_are_two(bus):
+    for name, pid in (("one", 11), ("two", 12)):
+        join(bus, name, pid, slot="fake:")
+    for name in ("one", "two"):
+        bus.lose(name)
+    assert set(rows(bus, "lost")) == {"one", "two"}
+    join(bus, "three", 13, slot="fake:")
+    assert set(rows(bus, "lost")) == {"two"}
+
+
 def test_who_says_goodbye_is_not_missed(bus):
     join(bus, "one", 11)
     bus.say("one", Bye())
