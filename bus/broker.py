@@ -1,16 +1,11 @@
 """The broker process: sockets around `bus.core`. One thread, one poll loop, no blocking sends."""
 
 import logging
-import os
 import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from socket import gethostname
-from typing import Any
 
-import psutil
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
@@ -18,10 +13,10 @@ from bus.codec import decode, encode, encode_relayed
 from bus.core import Broadcast, Command, Core, Send
 from bus.door import BUS, EVENTS, FAILED, Door
 from bus.sockets import check_bind, make_socket, receive_frames, send_frames
+from bus.table import make_table
 from bus.wakeup import Wakeup
 from shared.errors import Misconfigured, ProtocolError
-from shared.health import WorkerStatus
-from shared.messages import Bye, Hello, Message, Table
+from shared.messages import Bye, Hello, Message
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +34,6 @@ class Broker:
             check_bind(address, keyed=bool(settings.bus_keys))  # before there is a socket to close
         self._settings = settings
         self._started = time.monotonic()
-        self._process = psutil.Process()
         self.core = Core(settings, epoch=uuid.uuid4().hex)
         self._door = Door(context, settings, self.core.counters)
         self._router = make_socket(context, zmq.ROUTER)
@@ -193,31 +187,8 @@ class Broker:
             if command.peer in self.core.peers:
                 self._lost(command.peer, self.core.unreachable)
 
-    def _own_status(self, now: float) -> WorkerStatus:
-        return WorkerStatus(
-            worker=f"broker-{os.getpid()}",
-            role="broker",
-            service="broker",
-            pid=os.getpid(),
-            host=gethostname(),
-            state="ready",
-            rss_bytes=self._process.memory_info().rss,
-            uptime_seconds=round(now - self._started, 1),
-        )
-
     def _publish_table(self, now: float) -> None:
-        workers: list[dict[str, Any]] = [
-            {**asdict(worker), "running": list(worker.running)}
-            for worker in (self._own_status(now), *self.core.workers(now))
-        ]
-        table = Table(
-            epoch=self.core.epoch,
-            time=time.time(),
-            uptime_seconds=round(now - self._started, 1),
-            workers=tuple(workers),
-            queues=self.core.queue_table(),
-            counters={**self.core.counters, **self.core.gauges(now)},
-        )
+        table = make_table(self.core, self._started, now)
         try:
             send_frames(self._events, [TABLE_TOPIC, *encode(table)])
         except zmq.Again:

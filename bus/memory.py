@@ -10,7 +10,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import zmq
@@ -19,8 +18,9 @@ from bus.client import BusClient
 from bus.codec import decode, encode, encode_relayed
 from bus.core import Broadcast, Command, Core
 from bus.line import Beat, Receive
+from bus.table import make_table
 from shared.errors import ProtocolError
-from shared.messages import Bye, Message, Table
+from shared.messages import Bye, Message
 from shared.settings import Settings
 
 _CLOSE = "close"
@@ -151,7 +151,7 @@ class MemoryBus:
                 line.beat(True)
         if now >= self._table_at:
             self._table_at = now + self.settings.heartbeat_seconds
-            self._publish(_table(self.core, now, now - self._started))
+            self._publish(make_table(self.core, self._started, now))
 
     def _take(self, peer: bytes, frames: Sequence[Any], now: float) -> None:
         try:
@@ -207,11 +207,3 @@ class MemoryClient(BusClient):
 
     def _ring(self, message: Message) -> None:
         self._bus.post(self._id, encode(message))
-
-
-def _table(core: Core, now: float, uptime_seconds: float) -> Table:
-    workers = [{**asdict(w), "running": list(w.running)} for w in core.workers(now)]
-    counters = {**core.counters, "jobs_open": len(core.book)}
-    return Table(
-        core.epoch, time.time(), uptime_seconds, tuple(workers), core.queue_table(), counters
-    )

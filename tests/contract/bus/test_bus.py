@@ -3,7 +3,7 @@
 import asyncio
 
 from shared.events import JobEvent
-from shared.health import BusTable
+from shared.health import GAUGES, BusTable
 from shared.messages import Cancel, Closed, PageReady, Priority, Publish, Submit, page_key
 from tests.fakes.live_bus import (
     ENGINE,
@@ -106,6 +106,7 @@ def test_a_lost_worker_gives_its_pages_to_another_and_only_the_running_one_is_ch
     first, second = take_tasks(engine, 2)
     engine.begin(first)
     other = bus.worker("engine", 2)
+    wait_for(lambda: other.epoch != "")  # a second Hello of this process would say that it lives
     bus.lose(engine)
     given = {task.key: task for task in take_tasks(other, 2)}
     assert given[first.key].header["crashes"] == 1
@@ -162,5 +163,6 @@ async def test_a_client_hears_events_and_the_table(bus):
                 break
     assert (events[0].job, events[0].kind, events[0].data["state"]) == ("j", "job", "running")
     assert client.table is not None
-    assert [w.role for w in client.table.workers if w.role == "engine"] == ["engine"]
+    assert [w.role for w in client.table.workers] == ["broker", "engine"]
+    assert client.table.counters.keys() >= GAUGES
     await client.close()
