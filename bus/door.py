@@ -12,7 +12,7 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from bus.keys import Grant, KeyPair, allowed, directory_of, server_key
+from bus.keys import Grant, KeyPair, allowed, changed_at, directory_of, server_key
 from bus.permissions import MAY_WATCH, require_permission
 from bus.zap import ZapHandler
 from shared.errors import ProtocolError
@@ -47,13 +47,15 @@ class Door:
         self._directory = directory_of(settings) if self._key else None
         self._counters = counters
         self._grants: dict[bytes, Grant] = {}
+        self._changed_at = 0
+        self._revoked: set[bytes] = set()
         self._said: OrderedDict[str, float] = OrderedDict()
         self._problems: list[str] = []
         self._monitor: Any = None
         self._zap: ZapHandler | None = None
         if self._key:
             self._counters[REFUSED] = 0  # zero is news, too: it is looked at from the start
-            self.refresh()
+            self._read()
             self._zap = ZapHandler(context, self._decide)
 
     def guard(self, socket: zmq.Socket[bytes], domain: str) -> None:
@@ -81,9 +83,15 @@ class Door:
             self.failed(recv_monitor_message(self._monitor))
 
     def refresh(self) -> set[bytes]:
-        """Read the allowlist anew; the public keys that are on it no more."""
+        """Read the allowlist anew; the public keys that went from it since the last call."""
+        self._read()
+        revoked, self._revoked = self._revoked, set()
+        return revoked
+
+    def _read(self) -> None:
         if self._directory is None:
-            return set()
+            return
+        self._changed_at = changed_at(self._directory)  # first: a change meanwhile is seen later
         grants, problems = allowed(self._directory)
         for problem in problems:
             if problem not in self._problems:
@@ -92,7 +100,7 @@ class Door:
         before, self._grants = self._grants, {grant.public: grant for grant in grants}
         for public in before.keys() - self._grants.keys():
             log.warning("the key %s is revoked", before[public].name)
-        return before.keys() - self._grants.keys()
+        self._revoked |= before.keys() - self._grants.keys()
 
     def check(self, frame: zmq.Frame, message: Message) -> bytes:
         """The public key that the sender of this frame has shown; b"" without keys.
@@ -125,7 +133,10 @@ class Door:
             self._zap.close()
 
     def _decide(self, domain: str, public: bytes, address: str) -> bool:
-        self.refresh()  # a key that was made a moment ago is let in at once
+        # a key that was made a moment ago is let in at once, for one look at a directory: strangers
+        # who knock all the time must not have the whole list read each time
+        if self._directory is not None and changed_at(self._directory) != self._changed_at:
+            self._read()
         grant = self._grants.get(public)
         where = address or "this machine"
         if grant is None:

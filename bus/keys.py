@@ -98,7 +98,10 @@ def directory_of(settings: Settings) -> Path:
 
 
 def make_missing(directory: Path) -> list[str]:
-    """Make the broker's key and one for each role, where they are missing; the names made."""
+    """Make the broker's key and one for each role, where they are missing; the names made.
+
+    A role's file whose entry is missing lets nobody in: both are made anew.
+    """
     made = []
     if not (directory / f"{SERVER}.key").exists():
         for folder in (directory, directory / ALLOWED):
@@ -108,7 +111,10 @@ def make_missing(directory: Path) -> list[str]:
         _write(directory / f"{SERVER}.key", values)
         made.append(SERVER)
     for role in ROLES:
-        if not (directory / f"{role}.key").exists():
+        path = directory / f"{role}.key"
+        if path.exists() and not _entry(directory, role).exists():
+            path.unlink()
+        if not path.exists():
             add(directory, role, role)
             made.append(role)
     return made
@@ -138,12 +144,13 @@ def add(directory: Path, name: str, role: str, engine: str = "") -> Path:
 
 def revoke(directory: Path, name: str) -> None:
     """Let this key in no more, and remove its file where it is here. Misconfigured: no such."""
-    entry = _entry(directory, name)
-    if not _NAME.fullmatch(name) or not entry.exists():
+    entry, path = _entry(directory, name), directory / f"{name}.key"
+    is_name = _NAME.fullmatch(name) and name != SERVER
+    if not is_name or not (entry.exists() or path.exists()):
         known = ", ".join(grant.name for grant in allowed(directory)[0]) or "none"
         raise Misconfigured(f"There is no key {name!r} in {directory}. Keys: {known}.")
-    entry.unlink()
-    (directory / f"{name}.key").unlink(missing_ok=True)
+    entry.unlink(missing_ok=True)  # missing where `add` was ended between its two files
+    path.unlink(missing_ok=True)
 
 
 def allowed(directory: Path) -> tuple[list[Grant], list[str]]:
@@ -155,6 +162,14 @@ def allowed(directory: Path) -> tuple[list[Grant], list[str]]:
         except (OSError, ValueError, Misconfigured) as error:
             problems.append(f"{path} is no key and lets nobody in: {error}")
     return grants, problems
+
+
+def changed_at(directory: Path) -> int:
+    """When an entry was last added or taken away, in nanoseconds of Unix time; 0: there is none."""
+    try:
+        return (directory / ALLOWED).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _grant(path: Path) -> Grant:
@@ -196,13 +211,15 @@ def _read_secret(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, values: Mapping[str, str]) -> None:
+    """Write a new file whole or not at all."""
     text = "".join(f'{name} = "{value}"\n' for name, value in values.items())
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    part = path.with_name(f".{path.name}.part")
     try:
-        descriptor = os.open(path, flags, _SECRET_MODE)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _SECRET_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        part.replace(path)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be written: {error.strerror}.") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)

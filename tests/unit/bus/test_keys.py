@@ -73,6 +73,36 @@ def test_a_secret_that_others_can_read_is_refused(settings, tmp_path):
         keys.server_key(settings)
 
 
+def test_a_key_whose_making_was_cut_short_is_mended(settings, tmp_path):
+    folder = tmp_path / "keys"
+    keys.add(folder, "gpu-box", "engine")
+    for name in ("web", "gpu-box"):  # ended between the two files
+        (folder / "allowed" / f"{name}.pub").unlink()
+    before = keys.client_key(settings, "web").pair
+    assert keys.make_missing(folder) == ["web"]
+    after = keys.client_key(settings, "web").pair
+    assert after != before  # what lets nobody in may have been taken off the list on purpose
+    assert after.public in {grant.public for grant in keys.allowed(folder)[0]}
+    keys.revoke(folder, "gpu-box")
+    assert keys.add(folder, "gpu-box", "engine").exists()
+
+
+def test_a_key_that_cannot_be_written_leaves_no_half_of_it(settings, tmp_path, monkeypatch):
+    def fail(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(Misconfigured, match="No space left"):
+        keys.add(tmp_path / "keys", "gpu-box", "engine")
+    assert not (tmp_path / "keys" / "gpu-box.key").exists()
+
+
+def test_the_brokers_own_key_is_not_revoked(settings, tmp_path):
+    with pytest.raises(Misconfigured, match="no key"):
+        keys.revoke(tmp_path / "keys", keys.SERVER)
+    assert keys.server_key(settings) is not None
+
+
 def test_a_missing_or_broken_key_is_refused(settings, tmp_path):
     path = tmp_path / "keys" / "web.key"
     path.write_text('role = "web"\npublic = "short"\n')
