@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,8 +65,10 @@ def with_engines(settings: Settings, engine: str) -> Settings:
 class JobOutput(Protocol):
     """Where a finished job goes."""
 
-    def write(self, store: "Store", job: Job, name: str, /) -> str:
+    def write(self, store: "Store", job: Job, name: str, ended: Callable[[], bool], /) -> str:
         """Take the job of the file `name`; what was made of it, "" for nothing to tell.
+
+        `ended` says whether the system has ended: nothing more is to be waited for.
 
         OSError, QuireError: it could not be written.
         """
@@ -185,16 +188,16 @@ class Conversion:
                 progress.show(job.id, job.counts)
                 if job.state.is_final:
                     name = unfinished.pop(job.id)
-                    await asyncio.to_thread(self._finish, system.store, progress, job, name)
+                    await asyncio.to_thread(self._finish, system, progress, job, name)
 
-    def _finish(self, store: "Store", progress: JobProgress, job: Job, name: str) -> None:
+    def _finish(self, system: PrivateSystem, progress: JobProgress, job: Job, name: str) -> None:
         """Write what a job gave and say what it did not."""
         if job.state is not JobState.DONE:
             self._fail(progress, name, job.failure.message if job.failure else job.state.value)
             return
-        failed = [p for p in store.pages(job.id) if p.state is PageState.FAILED]
+        failed = [p for p in system.store.pages(job.id) if p.state is PageState.FAILED]
         try:
-            written = self._output.write(store, job, name)
+            written = self._output.write(system.store, job, name, system.ended.done)
         except (OSError, QuireError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._fail(progress, name, f"cannot be written: {reason}")

@@ -4,10 +4,11 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Misconfigured, Refused
+from shared.errors import Misconfigured, OutsideFailed, Refused
 from shared.followups import EXPORTS
 from shared.records import Job
 
@@ -38,13 +39,14 @@ class OcrOutput:
                     f"{folder} is no folder to write to: {error.strerror}"
                 ) from None
 
-    def write(self, store: "Store", job: Job, name: str) -> str:
+    def write(self, store: "Store", job: Job, name: str, ended: Callable[[], bool]) -> str:
         """Write one document's result; the path written, "" for stdout.
 
-        An export is made first. QuireError: it cannot be made.
+        An export is made first. QuireError: it cannot be made; OutsideFailed: `ended` says that
+        the system is gone that should make it.
         """
         if self._suffix in EXPORTS:
-            job = _with_export(store, job, self._suffix)
+            job = _with_export(store, job, self._suffix, ended)
         blobs = store.blobs
         data = blobs.read(job.artifacts[self._suffix])
         if self._folder is None:
@@ -76,12 +78,14 @@ class OcrOutput:
             number += 1
 
 
-def _with_export(store: "Store", job: Job, kind: str) -> Job:
+def _with_export(store: "Store", job: Job, kind: str, ended: Callable[[], bool]) -> Job:
     """The job once the collect stage has made this export."""
     store.want(job.id, kind)
     while (wish := store.wish(job.id, kind)) is not None:
         if wish.failure is not None:
             raise Refused(wish.failure.message, code=wish.failure.type)
+        if ended():
+            raise OutsideFailed(f"the system ended before the {kind} file was made")
         time.sleep(_LOOK_SECONDS)
     return store.job(job.id)
 

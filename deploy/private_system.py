@@ -2,12 +2,12 @@
 
 import asyncio
 import collections
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import zmq.asyncio
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _GIVE_UP_AFTER = 4  # endings in a row: about two seconds of waits
 _LAST_LINES = 12  # of the log, shown when a process keeps ending
+_SHORT_PARENT = "/tmp"  # noqa: S108  the folder made in it has a random name and is ours alone
 _SOCKET_NAME_BYTES = 90  # room for the directory in the 107 bytes of a Unix socket's path
 
 
@@ -45,14 +46,19 @@ async def private_system(settings: Settings, say: Say) -> AsyncIterator[PrivateS
 
     OutsideFailed, with the last lines of its log, when a process cannot be kept running.
     """
-    data = Path(tempfile.mkdtemp(prefix="quire-"))
+    with private_settings(settings) as own:
+        async with _running_system(own, say) as system:
+            yield system
+
+
+@asynccontextmanager
+async def _running_system(settings: Settings, say: Say) -> AsyncIterator[PrivateSystem]:
     last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
 
     def hear(role: str, line: str) -> None:
         last.append(f"{role}: {line}")
         say(role, line)
 
-    settings = private_settings(settings, data)
     context = zmq.asyncio.Context()
     loop = asyncio.get_running_loop()
 
@@ -90,20 +96,22 @@ async def private_system(settings: Settings, say: Say) -> AsyncIterator[PrivateS
             raise failure
     finally:
         context.destroy(linger=0)
-        shutil.rmtree(data, ignore_errors=True)
 
 
-def private_settings(settings: Settings, data: Path) -> Settings:
-    """The settings with everything that a server would share put into `data`."""
-    folder = data
-    if len(str(data).encode()) > _SOCKET_NAME_BYTES:
-        folder = Path(tempfile.mkdtemp(prefix="quire-", dir="/tmp"))
-    return replace(
-        settings,
-        data=data,
-        database_url="",
-        bus=f"ipc://{folder}/bus",
-        bus_events=f"ipc://{folder}/events",
-        bus_keys="",
-        bus_key="",
-    )
+@contextmanager
+def private_settings(settings: Settings) -> Iterator[Settings]:
+    """The settings with all that a server would share put into a folder, removed at the end."""
+    with ExitStack() as stack:
+        make = partial(TemporaryDirectory, prefix="quire-", ignore_cleanup_errors=True)
+        data = sockets = stack.enter_context(make())
+        if len(data.encode()) > _SOCKET_NAME_BYTES:
+            sockets = stack.enter_context(make(dir=_SHORT_PARENT))
+        yield replace(
+            settings,
+            data=Path(data),
+            database_url="",
+            bus=f"ipc://{sockets}/bus",
+            bus_events=f"ipc://{sockets}/events",
+            bus_keys="",
+            bus_key="",
+        )

@@ -1,9 +1,10 @@
 """submit, status, replay, cancel: what the command line asks of a running server."""
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ class Server:
     def follow(self, job_id: str, progress: JobProgress) -> dict[str, Any]:
         """Wait until a job is final, and return it.
 
-        The server-sent events only say when to look; what is shown is the job itself.
+        The server-sent events carry the counts that are shown; the job itself is asked for
+        once before them, and when they say that it has ended or is gone.
         """
         while True:
             job: dict[str, Any] = self._look(job_id, progress)
@@ -64,22 +66,40 @@ class Server:
                 return job
             try:
                 with self._client.stream("GET", f"{_API}/{job_id}/events") as events:
-                    for line in events.iter_lines():
-                        if not line.startswith("data:"):
-                            continue
-                        job = self._look(job_id, progress)
-                        if JobState(job["state"]).is_final:
-                            return job
+                    is_over = _follow_events(events.iter_lines(), job_id, progress)
             except httpx.RemoteProtocolError:
-                pass  # the server went away in the middle: asked again below
-            time.sleep(_RECONNECT_SECONDS)
+                is_over = False  # the server went away in the middle: asked again
+            if not is_over:
+                time.sleep(_RECONNECT_SECONDS)
 
     def _look(self, job_id: str, progress: JobProgress) -> dict[str, Any]:
         job: dict[str, Any] = self.ask("GET", f"{_API}/{job_id}")
-        counts = job["counts"]
-        names = ("total", "pending", "done", "failed", "cancelled")
-        progress.show(job_id, Counts(**{name: counts.get(name, 0) for name in names}))
+        _show(job, job_id, progress)
         return job
+
+
+def _follow_events(lines: Iterable[str], job_id: str, progress: JobProgress) -> bool:
+    """Show the job as its events tell it. True once it is final or gone."""
+    event = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            event = value
+        elif field == "data" and event == "deleted":
+            return True
+        elif field == "data" and event in {"snapshot", "job"}:
+            data = json.loads(value)
+            job = data["job"] if event == "snapshot" else data
+            _show(job, job_id, progress)
+            if JobState(job["state"]).is_final:
+                return True
+    return False
+
+
+def _show(job: Mapping[str, Any], job_id: str, progress: JobProgress) -> None:
+    counts = job["counts"]
+    names = ("total", "pending", "done", "failed", "cancelled")
+    progress.show(job_id, Counts(**{name: counts.get(name, 0) for name in names}))
 
 
 def _refusal(response: httpx.Response) -> QuireError:

@@ -1,7 +1,7 @@
 """Takes finished jobs, scores what each engine read, keeps the figures."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class Measuring:
         """The documents to read."""
         return tuple(self._truths)
 
-    def write(self, store: "Store", job: Job, name: str) -> str:
+    def write(self, store: "Store", job: Job, name: str, _ended: Callable[[], bool]) -> str:
         """Score the job of a document."""
         tasks = store.pages(job.id)
         rows = [
