@@ -80,9 +80,9 @@ class Followups:
             job = self._store.job(wish.job)
             files = self._make(wish, job)
             changed = self._store.fulfil(wish, files)
-        except NotFound:
-            return  # deleted meanwhile
         except QuireError as error:
+            if isinstance(error, NotFound) and self._is_deleted(wish.job):
+                return  # and its wishes go with it
             if error.code in PASSING:
                 raise  # no fault of the job: it is made when that is over
             log.warning("%s of job %s cannot be made: %s", wish.kind, wish.job, error)
@@ -96,6 +96,13 @@ class Followups:
         else:
             if changed is not None:
                 publish_job(self._worker, changed)
+
+    def _is_deleted(self, job_id: str) -> bool:
+        try:
+            self._store.job(job_id)
+        except NotFound:
+            return True
+        return False
 
     def _make(self, wish: Wanted, job: Job) -> dict[str, str]:
         if wish.kind in EXPORTS:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from shared.errors import Conflict, NotFound
-from shared.followups import EXPORTS, MERGE, Choice, Wanted
+from shared.followups import EXPORTS, MERGE, Choice, Wanted, compare_with
 from shared.records import Failure, Job
 from shared.states import PageState
+from store.agreements import is_compared
 from store.blobs import BlobStore
 from store.database import Database
 from store.jobs import require_job
 from store.references import References
 from store.rows import MAX_NUMBER
-from store.schema import agreements, artifacts, choices, jobs, pages, wanted
+from store.schema import agreements, artifacts, choices, comparisons, jobs, pages, wanted
 from store.words import clean
 
 _FAILED_SECONDS = 30.0  # a wish that failed is refused for so long, then tried again
@@ -38,8 +39,11 @@ class Followups:
             now = time.time()
             if found is not None and (found.failure is None or now - found.asked < _FAILED_SECONDS):
                 return found
-            _ask(connection, job_id, kind, now)
-            return Wanted(job_id, kind, now)
+            wish = Wanted(job_id, kind, now)
+            other = wish.other_job
+            if other is None or not is_compared(connection, job_id, other):
+                _ask(connection, job_id, kind, now)
+            return wish
 
     def wish(self, job_id: str, kind: str) -> Wanted | None:
         """See Store."""
@@ -135,9 +139,11 @@ class Followups:
 
 def forget_followups(connection: sa.Connection, job_id: str) -> None:
     """Delete the rows of a job that is being removed, and comparisons of others with it."""
-    for table in (wanted, choices, agreements):
+    for table in (wanted, choices, agreements, comparisons):
         connection.execute(sa.delete(table).where(table.c.job == job_id))
-    connection.execute(sa.delete(agreements).where(agreements.c.other_job == job_id))
+    for table in (agreements, comparisons):
+        connection.execute(sa.delete(table).where(table.c.other_job == job_id))
+    connection.execute(sa.delete(wanted).where(wanted.c.kind == compare_with(job_id)))
 
 
 def job_that_took_from(connection: sa.Connection, job_id: str) -> str | None:

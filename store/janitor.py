@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -166,16 +167,16 @@ class Janitor:
 
     def _remove_orphans(self, run: _Run) -> tuple[int, int]:
         count = size = 0
-        batch: list[str] = []
-        for entry in _files(self._blobs.root):
-            if is_sha256(entry.name) and _age_mark(entry) < run.cutoff:
-                batch.append(entry.name)
-            if len(batch) >= _FILES_PER_STEP:
-                removed = self._references.free(batch)
-                count, size = count + removed[0], size + removed[1]
-                batch = []
-        removed = self._references.free(batch)
-        return count + removed[0], size + removed[1]
+        old = (
+            entry.name
+            for entry in _files(self._blobs.root)
+            if is_sha256(entry.name) and _age_mark(entry) < run.cutoff
+        )
+        while batch := list(islice(old, _FILES_PER_STEP)):
+            # Looked at first beside the writers: nearly all blobs are used, and stay.
+            removed = self._references.free(self._references.unused(batch))
+            count, size = count + removed[0], size + removed[1]
+        return count, size
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -8,12 +8,11 @@ from shared.states import JobState, Lane
 from store.database import Database
 from store.ids import cursor_after, job_before_cursor
 from store.jobs import require_job
-from store.rows import JOB_QUERY, OPEN_STATES, VISIBLE, load_jobs
+from store.rows import JOB_QUERY, OPEN_STATES, SETTLED, VISIBLE, load_jobs
 from store.schema import jobs, pages, results
 from store.words import clean, fold, parse_query
 
 _MAX_QUERY_CHARACTERS = 1000  # SQLite refuses LIKE patterns over 50,000 bytes
-_SETTLED = jobs.c.done + jobs.c.failed + jobs.c.cancelled
 
 
 class JobList:
@@ -67,7 +66,7 @@ class JobList:
             job = require_job(connection, job_id)
             lanes = [lane.value for lane in Lane]
             before = lanes[: lanes.index(job.lane.value)]
-            query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - _SETTLED)).where(
+            query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - SETTLED)).where(
                 jobs.c.state.in_(OPEN_STATES),
                 sa.or_(
                     jobs.c.lane.in_(before),
@@ -79,7 +78,7 @@ class JobList:
 
     def open_work(self) -> tuple[int, int]:
         """See Store."""
-        query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - _SETTLED)).where(
+        query = sa.select(sa.func.count(), sa.func.sum(jobs.c.total - SETTLED)).where(
             jobs.c.state.in_(OPEN_STATES)
         )
         with self._database.read() as connection:
@@ -95,7 +94,7 @@ class JobList:
     def complete(self) -> list[str]:
         """See Store."""
         query = sa.select(jobs.c.id).where(
-            jobs.c.state == JobState.RUNNING.value, jobs.c.total == _SETTLED
+            jobs.c.state == JobState.RUNNING.value, jobs.c.total == SETTLED
         )
         with self._database.read() as connection:
             return list(connection.scalars(query.order_by(jobs.c.id)))

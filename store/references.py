@@ -55,7 +55,7 @@ class References:
         for start in range(0, len(candidates), _CHUNK):
             chunk = candidates[start : start + _CHUNK]
             with self._database.write() as connection:
-                for sha256 in set(chunk) - self._used(connection, chunk):
+                for sha256 in self._unused(connection, chunk):
                     try:
                         bytes_here = self._blobs.path(sha256).stat().st_size
                     except FileNotFoundError:
@@ -64,9 +64,14 @@ class References:
                     files, size = files + 1, size + bytes_here
         return files, size
 
-    def _used(self, connection: sa.Connection, blobs: list[str]) -> set[str]:
-        used: set[str] = set()
+    def unused(self, blobs: Iterable[str]) -> set[str]:
+        """Those that no row names at this moment: a look that holds up no writer."""
+        with self._database.read() as connection:
+            return self._unused(connection, list(blobs))
+
+    def _unused(self, connection: sa.Connection, blobs: list[str]) -> set[str]:
+        unused = set(blobs)
         for column in _COLUMNS:
             query = sa.select(column).where(column.in_(blobs)).distinct()
-            used.update(connection.scalars(query))
-        return used
+            unused.difference_update(connection.scalars(query))
+        return unused

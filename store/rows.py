@@ -32,6 +32,7 @@ JOB_QUERY = sa.select(
 ).join(documents, documents.c.id == jobs.c.document)
 
 VISIBLE = jobs.c.deleted.is_(None)
+SETTLED = jobs.c.done + jobs.c.failed + jobs.c.cancelled
 OPEN_STATES = (JobState.QUEUED.value, JobState.RUNNING.value)
 OPEN_PAGES = (PageState.PENDING.value, PageState.RUNNING.value)
 

@@ -6,7 +6,7 @@ Blobs have no table: a blob is used when `documents.id`, `page_images.sha256`,
 
 import sqlalchemy as sa
 
-REVISION = "0003"  # head of store/migrations; a test compares the two
+REVISION = "0004"  # head of store/migrations; a test compares the two
 
 metadata = sa.MetaData()
 
@@ -49,7 +49,13 @@ jobs = sa.Table(
     sa.Index("jobs_by_document", "document"),
     sa.Index("jobs_by_state", "state"),
     sa.Index("jobs_by_parent", "parent"),
-    sa.Index("jobs_by_deleted", "deleted"),
+    # Hidden jobs only. With all jobs in it, SQLite looks up those that are not hidden: nearly all.
+    sa.Index(
+        "jobs_by_deleted",
+        "deleted",
+        sqlite_where=sa.text("deleted IS NOT NULL"),
+        postgresql_where=sa.text("deleted IS NOT NULL"),
+    ),
 )
 
 pages = sa.Table(
@@ -198,5 +204,15 @@ agreements = sa.Table(
     sa.Column("words_in_common", sa.Double, nullable=False),
     sa.Column("order_difference", sa.Double),
     sa.Index("agreements_by_other", "other_job"),
+    sqlite_with_rowid=False,
+)
+
+# Which jobs were compared when no page of either was open: they may have no page in common.
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("other_job", sa.String(26), primary_key=True),
+    sa.Index("comparisons_by_other", "other_job"),
     sqlite_with_rowid=False,
 )

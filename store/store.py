@@ -195,7 +195,8 @@ class Store:
     def want(self, job_id: str, kind: str) -> Wanted:
         """Ask the collect stage for an export, a merge or a comparison (`shared.followups`).
 
-        What is asked for already stays as it is; what failed lately comes back with its failure.
+        What is asked for already stays as it is; what failed lately comes back with its failure;
+        what was compared already is made, and no wish.
         Conflict (`job_is_open`, `no_result`), NotFound (`job_not_found`).
         """
         return self._followups.want(job_id, kind)

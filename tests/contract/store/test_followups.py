@@ -155,3 +155,35 @@ def test_all_of_it_goes_with_the_job(store):
     assert store.wishes() == []
     with pytest.raises(NotFound):
         store.agreements(job.id, job.id, limit=9)
+
+
+def test_a_wish_to_compare_goes_with_the_other_job(store):
+    job = two_engines(store)
+    other = replay(store, job)
+    store.want(job.id, compare_with(other.id))
+    kept = store.want(job.id, compare_with(job.id))
+    store.delete_job(other.id)
+    assert store.wishes() == [kept]
+
+
+def test_jobs_without_a_page_in_common_are_compared_once(store):
+    job = two_engines(store)
+    other = replay(store, job)
+    kind = compare_with(other.id)
+    wish = store.want(job.id, kind)
+    store.put_agreements(job.id, other.id, [])
+    store.fulfil(wish, {})
+    store.want(job.id, kind)
+    assert (store.wishes(), store.wish(job.id, kind)) == ([], None)
+    store.want(other.id, compare_with(job.id))  # the other way round is another comparison
+    assert [wish.job for wish in store.wishes()] == [other.id]
+    store.delete_job(other.id)
+    assert store.want(job.id, kind) in store.wishes()
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_a_comparison_with_a_job_that_still_reads_is_not_the_last(store, pages):
+    job = finished(store)
+    other = started(store, pages=pages) if pages else queued(store)
+    store.put_agreements(job.id, other.id, [])
+    assert store.want(job.id, compare_with(other.id)) in store.wishes()

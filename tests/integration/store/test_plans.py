@@ -10,7 +10,7 @@ from shared.records import Retry
 from shared.routing import Attempt, Route
 from store import Store
 from store.database import Database
-from tests.fakes.store_work import ENGINE, done, open_store, started
+from tests.fakes.store_work import ENGINE, done, finished, open_store, started
 
 
 @pytest.fixture
@@ -75,3 +75,17 @@ def test_pages_that_are_still_open_are_searched_by_key(store):
     steps = plan_of(store, lambda: store.still_pending(job.id, [(1, ENGINE), (2, ENGINE)]))
     assert scans(steps) == []
     assert "SEARCH pages USING PRIMARY KEY (job=? AND page=? AND engine=?)" in steps
+
+
+def test_jobs_and_wishes_are_found_without_walking_all_visible_jobs(store):
+    finished(store)
+    assert scans(plan_of(store, store.wishes)) == ["SCAN wanted"]
+    steps = plan_of(store, lambda: store.jobs(limit=6))
+    assert "SCAN jobs USING INDEX sqlite_autoindex_jobs_1" in steps  # by id: it ends at the limit
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
+def test_the_janitor_finds_hidden_jobs_by_their_index(store):
+    steps = plan_of(store, lambda: store.sweep(older_than_seconds=0))
+    hidden = "SEARCH jobs USING INDEX jobs_by_deleted (deleted<?)"
+    assert hidden in steps

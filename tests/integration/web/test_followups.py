@@ -108,6 +108,16 @@ async def test_two_jobs_are_compared_when_first_asked(client, store):
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "other_document")
 
 
+async def test_two_jobs_without_a_page_in_common_are_measured_once(client, store):
+    job, other = two_engines(store), two_engines(store)
+    url = f"/api/v1/jobs/{job.id}/compare?with={other.id}&wait=0"
+    assert (await client.get(url)).status_code == 202
+    store.put_agreements(job.id, other.id, [])
+    store.fulfil(await wish_of(store, f"compare:{other.id}"), {})
+    answer = await client.get(url)
+    assert (answer.status_code, answer.json()["total"], store.wishes()) == (200, 0, [])
+
+
 async def test_a_page_is_compared_word_by_word(client, store):
     job = two_engines(store)
     url = f"/api/v1/jobs/{job.id}/compare/1"
