@@ -8,11 +8,13 @@ TOML, mode 0600 in directories of mode 0700. Keys are Curve25519 in Z85, 40 char
 (https://rfc.zeromq.org/spec/26/, https://rfc.zeromq.org/spec/32/).
 """
 
+import fcntl
 import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from shared.settings import Settings
 SERVER = "server"
 ROLES = ("supervisor", "split", "collect", "engine", "web")  # each has a key of its own name
 ALLOWED = "allowed"
+_LOCK = ".lock"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _ADVICE = "`quire keys` makes what is missing."
 _SECRET_MODE = 0o600
@@ -103,20 +106,21 @@ def make_missing(directory: Path) -> list[str]:
     A role's file whose entry is missing lets nobody in: both are made anew.
     """
     made = []
-    if not (directory / f"{SERVER}.key").exists():
-        for folder in (directory, directory / ALLOWED):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        public, secret = zmq.curve_keypair()
-        values = {"role": SERVER, "public": public.decode(), "secret": secret.decode()}
-        _write(directory / f"{SERVER}.key", values)
-        made.append(SERVER)
-    for role in ROLES:
-        path = directory / f"{role}.key"
-        if path.exists() and not _entry(directory, role).exists():
-            path.unlink()
-        if not path.exists():
-            add(directory, role, role)
-            made.append(role)
+    for folder in (directory, directory / ALLOWED):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(directory):
+        if not (directory / f"{SERVER}.key").exists():
+            public, secret = zmq.curve_keypair()
+            values = {"role": SERVER, "public": public.decode(), "secret": secret.decode()}
+            _write(directory / f"{SERVER}.key", values)
+            made.append(SERVER)
+        for role in ROLES:
+            path = directory / f"{role}.key"
+            if path.exists() and not _entry(directory, role).exists():
+                path.unlink()
+            if not path.exists():
+                _add(directory, role, role)
+                made.append(role)
     return made
 
 
@@ -129,6 +133,11 @@ def add(directory: Path, name: str, role: str, engine: str = "") -> Path:
         )
     if role not in ROLES:
         raise Misconfigured(f"{role!r} is no role. Roles: {', '.join(ROLES)}.")
+    with _alone(directory):
+        return _add(directory, name, role, engine)
+
+
+def _add(directory: Path, name: str, role: str, engine: str = "") -> Path:
     path, entry = directory / f"{name}.key", _entry(directory, name)
     for taken in (path, entry):
         if taken.exists():
@@ -146,11 +155,12 @@ def revoke(directory: Path, name: str) -> None:
     """Let this key in no more, and remove its file where it is here. Misconfigured: no such."""
     entry, path = _entry(directory, name), directory / f"{name}.key"
     is_name = _NAME.fullmatch(name) and name != SERVER
-    if not is_name or not (entry.exists() or path.exists()):
-        known = ", ".join(grant.name for grant in allowed(directory)[0]) or "none"
-        raise Misconfigured(f"There is no key {name!r} in {directory}. Keys: {known}.")
-    entry.unlink(missing_ok=True)  # missing where `add` was ended between its two files
-    path.unlink(missing_ok=True)
+    with _alone(directory):
+        if not is_name or not (entry.exists() or path.exists()):
+            known = ", ".join(grant.name for grant in allowed(directory)[0]) or "none"
+            raise Misconfigured(f"There is no key {name!r} in {directory}. Keys: {known}.")
+        entry.unlink(missing_ok=True)  # missing where `add` was ended between its two files
+        path.unlink(missing_ok=True)
 
 
 def allowed(directory: Path) -> tuple[list[Grant], list[str]]:
@@ -170,6 +180,20 @@ def changed_at(directory: Path) -> int:
         return (directory / ALLOWED).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One process at a time changes the keys: half of a pair must be one that was cut short."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, _SECRET_MODE)
+    except OSError as error:
+        raise Misconfigured(f"{directory} cannot be used: {error.strerror}. {_ADVICE}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _grant(path: Path) -> Grant:

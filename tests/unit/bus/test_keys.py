@@ -1,6 +1,7 @@
 """Key files: made, listed, revoked, and refused with a sentence."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_each_role_gets_a_key_that_only_its_owner_can_read(settings, tmp_path):
         assert key.server == server.public
         assert key.pair.secret != server.secret
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 1 + 2 * len(keys.ROLES)
+    assert len(files) == 2 + 2 * len(keys.ROLES)  # the broker's, the lock, two for each
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert {stat.S_IMODE(p.stat().st_mode) for p in (folder, folder / "allowed")} == {0o700}
     assert keys.make_missing(folder) == []
@@ -95,6 +96,18 @@ def test_a_key_that_cannot_be_written_leaves_no_half_of_it(settings, tmp_path, m
     with pytest.raises(Misconfigured, match="No space left"):
         keys.add(tmp_path / "keys", "gpu-box", "engine")
     assert not (tmp_path / "keys" / "gpu-box.key").exists()
+
+
+def test_several_that_make_what_is_missing_make_it_once(tmp_path):
+    folder = tmp_path / "keys"
+    with ThreadPoolExecutor(8) as threads:
+        made = [name for names in threads.map(keys.make_missing, [folder] * 8) for name in names]
+    assert sorted(made) == sorted([keys.SERVER, *keys.ROLES])
+    settings = Settings(bus_keys=str(folder))
+    listed = {grant.name: grant.public for grant in keys.allowed(folder)[0]}
+    for role in keys.ROLES:
+        key = keys.client_key(settings, role)
+        assert (key.server, key.pair.public) == (keys.server_key(settings).public, listed[role])
 
 
 def test_the_brokers_own_key_is_not_revoked(settings, tmp_path):
