@@ -39,9 +39,9 @@ def store(tmp_path):
 def split(store):
     """Does one task of a job in a split process of its own; the line that it spoke on."""
 
-    def run(job, heard=lambda _message: None, **header):
+    def run(job, heard=lambda _message: None, settings=SETTINGS, **header):
         line = RecordedLine(heard)
-        splitter = Splitter(SETTINGS, store, line.worker(SETTINGS, "split"))
+        splitter = Splitter(settings, store, line.worker(settings, "split"))
         try:
             splitter._one(Delivery(Task(split_key(job), 1, job, header), ()))
         finally:
@@ -156,6 +156,16 @@ def test_an_engine_of_another_host_keeps_its_options(store, split):
     job = queued(store, data=pdf_of("a"), engine="text,far", options={"size": 2})
     options = {r.service: r.header["options"] for r in split(job.id, limit=4).all(PageReady)}
     assert options == {"recognize.far": {"size": 2}, "recognize.text": {}}
+
+
+def test_auto_takes_what_an_engine_with_several_processes_has_read(store, split):
+    data = pdf_of("a")
+    first = started(store, pages=1, engines=["better"], data=data)
+    store.settle([done(first, 1, engine="better")])
+    job = queued(store, data=data, engine="auto", reuse=True)
+    line = split(job.id, settings=replace(SETTINGS, engines=("better*2:gpu0",)))
+    assert not line.all(PageReady)
+    assert [answer.header["reused_from"] for answer in line.all(Result)] == [first.id]
 
 
 def test_a_reader_that_cannot_start_is_waited_for(store, split, monkeypatch):
