@@ -40,7 +40,7 @@ def complete(store, pages=1, **values):
     return store.job(job.id)
 
 
-def test_a_job_that_is_deleted_while_it_fails_ends_no_thread(store, made, monkeypatch):
+def test_a_job_that_is_deleted_while_it_fails_ends_no_thread(store, made, monkeypatch, caplog):
     lost, next_one = complete(store), complete(store)
 
     def merge(job, *rest):
@@ -57,6 +57,7 @@ def test_a_job_that_is_deleted_while_it_fails_ends_no_thread(store, made, monkey
     wait_for(lambda: store.job(next_one.id).state is JobState.DONE)
     wait_for(lambda: (next_one.id,) in [closed.jobs for closed in line.all(Closed)])
     assert {said.job for said in line.all(Publish)} == {next_one.id}
+    assert "could not be ended" not in caplog.text  # it is no surprise
 
 
 def test_what_nobody_foresaw_ends_no_thread_and_the_job_can_be_added_again(

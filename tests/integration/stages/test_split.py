@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bus.worker import Delivery
-from shared.errors import Refused
+from shared.errors import NotFound, Refused
 from shared.messages import Closed, PageReady, Result, SplitDone, Task, split_key
 from shared.page_codec import from_frames
 from shared.records import NewJob
@@ -87,6 +87,17 @@ def test_a_parent_that_is_gone_is_not_taken_for_the_job(store, split):
     store.start_job(job.id, 1, [(1, "auto")])  # of a page that the parent never read
     [answer] = split(job.id).all(Result)
     assert (answer.outcome, answer.header["reason_type"]) == ("failed", "page_not_found")
+
+
+def test_what_a_job_lacks_is_not_taken_for_the_job(store, split, monkeypatch):
+    job = started(store, pages=1, engines=["text"])
+
+    def pending(*_, **__):
+        raise NotFound("The file is not in the data directory.", code="blob_not_found")
+
+    monkeypatch.setattr(store, "pending", pending)
+    assert split(job.id).all(Closed)
+    assert store.job(job.id).failure.type == "blob_not_found"
 
 
 def test_a_document_that_no_longer_opens_fails_pages_and_not_the_job(store, split):
