@@ -29,7 +29,7 @@ def quire(*arguments, **environ):
         (("up", "--engines", "PYMUPDF"), "QUIRE_ENGINES"),
         (("engine", "x", "--gpu", "-1"), "gpu"),
         (("ocr",), "FILE"),
-        (("ocr", "--format", "docx", "x"), "docx"),
+        (("ocr", "--format", "rtf", "x"), "rtf"),
     ],
 )
 def test_wrong_usage(arguments, words):
