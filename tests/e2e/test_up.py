@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import httpx
 import psutil
@@ -12,6 +14,11 @@ from tests.fakes.systems import pdf_of
 from tests.fakes.up import answer, role_pid, up
 
 PAGES = 60
+
+
+def follow(job_id: str, url: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deploy", "status", job_id, "--wait", "--server", url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.timeout(150)
@@ -55,6 +62,10 @@ async def test_ctrl_c_leaves_no_process_and_the_history_stays(tmp_path):
                     files = {"file": ("one.pdf", pdf_of("only words"), "application/pdf")}
                     answered = await client.post("/api/v1/jobs", files=files)
                     assert answered.status_code == 202, answered.text
+                    [job] = answered.json()["jobs"]
+                    told = await asyncio.to_thread(follow, job["id"], url)
+                    assert (told.returncode, told.stdout) == (0, "")
+                    assert f"{job['id']}  done" in told.stderr
                 jobs = (await answer(client, "/api/v1/jobs")).json()["jobs"]
                 assert [job["document"]["name"] for job in jobs] == ["one.pdf"]
             family = psutil.Process(process.pid).children(recursive=True)
