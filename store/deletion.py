@@ -20,6 +20,7 @@ from store.schema import (
     artifacts,
     attempts,
     documents,
+    job_engines,
     jobs,
     page_images,
     pages,
@@ -111,6 +112,7 @@ class Deletion:
             named = artifacts.c.job == job_id
             blobs.update(connection.scalars(sa.select(artifacts.c.sha256).where(named)))
             connection.execute(sa.delete(artifacts).where(named))
+            connection.execute(sa.delete(job_engines).where(job_engines.c.job == job_id))
             forget_followups(connection, job_id)
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
             blobs |= delete_unused_document(connection, document)

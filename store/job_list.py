@@ -9,7 +9,7 @@ from store.database import Database
 from store.ids import cursor_after, job_before_cursor
 from store.jobs import require_job
 from store.rows import JOB_QUERY, OPEN_STATES, SETTLED, VISIBLE, load_jobs
-from store.schema import jobs, pages, results
+from store.schema import job_engines, jobs, results
 from store.words import clean, fold, parse_query
 
 _MAX_QUERY_CHARACTERS = 1000  # SQLite refuses LIKE patterns over 50,000 bytes
@@ -30,18 +30,15 @@ class JobList:
         self, state: JobState | None, engine: str | None, q: str, limit: int, cursor: str | None
     ) -> tuple[list[Job], str | None]:
         """See Store."""
-        query = JOB_QUERY.where(VISIBLE).order_by(jobs.c.id.desc()).limit(limit + 1)
+        query, key = JOB_QUERY.where(VISIBLE), jobs.c.id
+        if engine:  # in the order of the engine's own jobs: it ends at the limit, or with them
+            query, key = query.join(job_engines, job_engines.c.job == key), job_engines.c.job
+            query = query.where(job_engines.c.engine == clean(engine))
+        query = query.order_by(key.desc()).limit(limit + 1)
         if cursor:
-            query = query.where(jobs.c.id < job_before_cursor(cursor))
+            query = query.where(key < job_before_cursor(cursor))
         if state is not None:
             query = query.where(jobs.c.state == state.value)
-        if engine:
-            names = "," + jobs.c.engine + ","
-            ran = (pages.c.job == jobs.c.id) & (
-                sa.func.coalesce(pages.c.used, pages.c.engine) == clean(engine)
-            )
-            asked = names.contains(f",{clean(engine)},", autoescape=True)
-            query = query.where(asked | sa.exists().where(ran))  # "auto" counts for what it took
         if q.strip():
             query = query.where(self._matches(q))
         if limit < 1:

@@ -13,6 +13,7 @@ from shared.states import JobState, Lane, PageState
 from store.blobs import BlobStore
 from store.database import Database
 from store.ids import JobIds
+from store.job_engines import add_asked
 from store.references import References
 from store.rows import JOB_QUERY, OPEN_PAGES, VISIBLE, canonical, load_jobs
 from store.schema import artifacts, documents, jobs, pages
@@ -51,6 +52,7 @@ class Jobs:
                 require_job(connection, parent)
             if rows:
                 connection.execute(sa.insert(jobs), rows)
+                add_asked(connection, rows)
             added = _load(connection, [row["id"] for row in rows])
         for job in new:
             if job.parent is None:  # a replay has uploaded nothing

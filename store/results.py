@@ -14,6 +14,7 @@ from store.attempts import add_attempts, page_tasks
 from store.blobs import BlobStore
 from store.changes import JobChange
 from store.database import Database
+from store.job_engines import add_used
 from store.jobs import require_job
 from store.page_keys import Key, values_of
 from store.references import References
@@ -90,6 +91,7 @@ class Results:
         for rows in (finals, retries):
             if rows:
                 connection.execute(update_pages(rows[0]), rows)
+        add_used(connection, finals)
         add_attempts(connection, ((key, kept[key], item.history) for key, item in fresh.items()))
 
     def _write_results(

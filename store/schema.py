@@ -6,7 +6,7 @@ Blobs have no table: a blob is used when `documents.id`, `page_images.sha256`,
 
 import sqlalchemy as sa
 
-REVISION = "0004"  # head of store/migrations; a test compares the two
+REVISION = "0005"  # head of store/migrations; a test compares the two
 
 metadata = sa.MetaData()
 
@@ -56,6 +56,15 @@ jobs = sa.Table(
         sqlite_where=sa.text("deleted IS NOT NULL"),
         postgresql_where=sa.text("deleted IS NOT NULL"),
     ),
+)
+
+job_engines = sa.Table(
+    "job_engines",
+    metadata,
+    sa.Column("engine", sa.Text, primary_key=True),  # asked for, or used in its place
+    sa.Column("job", sa.String(26), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Index("job_engines_by_job", "job"),
+    sqlite_with_rowid=False,
 )
 
 pages = sa.Table(

@@ -109,7 +109,8 @@ class Store:
         """Jobs, newest first, and the cursor of the next page or None.
 
         `q` is part of the document's name in any case, or words of a page's text. `engine` is one
-        of the names that the job asked for. Refused (`bad_cursor`, `bad_limit`).
+        of the names that the job asked for, or that has read a page in place of one of them.
+        Refused (`bad_cursor`, `bad_limit`).
         """
         return self._job_list.page(state, engine, q, limit, cursor)
 

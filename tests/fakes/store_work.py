@@ -99,6 +99,7 @@ def row_counts(data: Path) -> Mapping[str, int]:
     tables = [
         "documents",
         "jobs",
+        "job_engines",
         "pages",
         "attempts",
         "results",

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -306,3 +307,15 @@ def test_page_lists_by_number(store):
     assert store.pages(job.id, after=5) == []
     assert store.pages(job.id, after=10**30) == []
     assert store.pages(job.id, limit=0) == []
+
+
+def test_a_job_is_listed_under_the_engine_that_read_a_page_in_place_of_auto(store):
+    job = started(store, pages=3, engines=["auto"])
+    assert store.jobs(engine="a") == ([], None)
+    for pages in ((1, 2), (3,)):
+        store.settle([replace(done(job, n, engine="auto"), engine="a") for n in pages])
+    for name in ("a", "auto"):
+        assert [found.id for found in store.jobs(engine=name)[0]] == [job.id]
+    store.finish_job(job.id, {})
+    store.delete_job(job.id)
+    assert store.jobs(engine="a") == store.jobs(engine="auto") == ([], None)

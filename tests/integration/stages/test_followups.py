@@ -38,14 +38,3 @@ def test_a_comparison_with_a_job_that_is_gone_says_so(store):
     assert store.wish(job.id, kind).failure.type == "job_not_found"
     assert gone.id in store.wish(job.id, kind).failure.message
     assert store.wishes() == []
-
-
-@pytest.mark.usefixtures("at_work")
-def test_an_export_of_a_document_that_is_lost_says_so(store):
-    job = finished(store)
-    for hold in store.blobs.temp.iterdir():
-        hold.unlink()
-    store.blobs.delete(job.document.id)
-    store.want(job.id, "pdf")
-    wait_for(lambda: (wish := store.wish(job.id, "pdf")) and wish.failure)
-    assert store.wishes() == []

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from shared.errors import Misconfigured, OutsideFailed
 from shared.settings import Settings
 from store import Store, dialects, schema
-from tests.fakes.store_work import finished, open_store, queued
+from tests.fakes.store_work import done, finished, open_store, queued, started
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = [sys.executable, "-m", "tests.fakes.store_child"]
@@ -76,6 +77,30 @@ def test_what_was_stored_is_there_after_opening_again(tmp_path):
     assert store.page_result(job.id, 1).text == "the text"
     assert [hit.job for hit in store.search("text")] == [job.id]
     store.close()
+
+
+def test_what_earlier_versions_wrote_is_found_after_the_migration(tmp_path):
+    store = open_store(tmp_path)
+    job = started(store, engines=["auto", "b"])
+    store.settle([replace(done(job, 1, engine="auto"), engine="a")])
+    store.close()
+    with sqlite3.connect(tmp_path / "quire.db") as connection:
+        for name in ("job_engines", "comparisons"):
+            connection.execute(f"DROP TABLE {name}")
+        connection.execute(
+            "INSERT INTO agreements VALUES (?, 'other', 1, 'a', 'b', 1.0, 1.0, NULL)", (job.id,)
+        )
+        connection.execute("UPDATE alembic_version SET version_num = '0003'")
+    connection.close()
+    store = open_store(tmp_path)
+    for name in ("a", "b", "auto"):
+        assert [found.id for found in store.jobs(engine=name)[0]] == [job.id]
+    assert store.jobs(engine="c") == ([], None)
+    store.close()
+    with sqlite3.connect(tmp_path / "quire.db") as connection:
+        compared = connection.execute("SELECT job, other_job FROM comparisons").fetchall()
+    connection.close()
+    assert compared == [(job.id, "other")]
 
 
 def test_a_newer_database_is_refused(tmp_path):

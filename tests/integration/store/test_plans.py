@@ -85,6 +85,17 @@ def test_jobs_and_wishes_are_found_without_walking_all_visible_jobs(store):
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
+@pytest.mark.parametrize("cursor", [False, True])
+def test_jobs_of_an_engine_are_walked_in_their_own_order(store, cursor):
+    for _ in range(3):
+        finished(store)
+    after = store.jobs(limit=1)[1] if cursor else None
+    steps = plan_of(store, lambda: store.jobs(engine=ENGINE, limit=1, cursor=after))
+    assert scans(steps) == []
+    assert any(step.startswith("SEARCH job_engines USING PRIMARY KEY (engine=?") for step in steps)
+    assert not [step for step in steps if "TEMP B-TREE" in step or " pages " in step]
+
+
 def test_the_janitor_finds_hidden_jobs_by_their_index(store):
     steps = plan_of(store, lambda: store.sweep(older_than_seconds=0))
     hidden = "SEARCH jobs USING INDEX jobs_by_deleted (deleted<?)"
