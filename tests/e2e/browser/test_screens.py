@@ -51,6 +51,7 @@ def test_open_dialogs_have_no_serious_barriers(page: Page, system: System, job: 
         found = Axe().run(page).response["violations"]
         assert [v["id"] for v in found if v["impact"] in SERIOUS] == []
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()  # keys do nothing until then
 
 
 @pytest.mark.parametrize("width", [360, 1280])

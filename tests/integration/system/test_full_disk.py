@@ -53,7 +53,9 @@ async def test_a_full_disk_stops_the_work_and_space_starts_it(
         await system.until(job, lambda now: now.counts.done >= 2)
         pids = {name: system.pid(name) for name in ("collect", "split", "text")}
         filler = fill(small_disk)
-        table = await system.table(lambda now: now.of_role("collect")[0].state == "blocked")
+        table = await system.table(
+            lambda now: [w.state for w in now.of_role("collect")] == ["blocked"]
+        )
         (collect,) = table.of_role("collect")
         assert "disk of the data directory is full; free some space" in collect.message
         full = table.uptime_seconds

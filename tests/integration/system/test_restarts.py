@@ -17,7 +17,11 @@ async def test_a_rolling_restart_of_every_role_loses_and_repeats_nothing(
 ):
     monkeypatch.setenv("QUIRE_TEST_NAP_SECONDS", "0.05")
     monkeypatch.setenv(READS, str(tmp_path / "reads"))
-    flags = {"engines": "text*2", "engine_classes": "text=tests.fakes.chaos:CountedEngine"}
+    flags = {
+        "engines": "text*2",
+        "engine_classes": "text=tests.fakes.chaos:CountedEngine",
+        "silence_seconds": 20.0,  # a busy machine keeps a process silent for longer than 3 s
+    }
     async with running(**flags) as system:
         texts = [f"page {n} is here" for n in range(1, PAGES + 1)]
         job = await system.submit(make_pdf(*texts))

@@ -7,7 +7,7 @@ import pytest
 
 from shared.settings import Settings
 from store.store import Store
-from tests.fakes.web_system import add_job, finished_job, serving
+from tests.fakes.web_system import add_job, finished_job, free_ports, serving
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ async def test_cors_is_off_by_default_and_by_setting(client, settings: Settings)
     headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     response = await client.options("/api/v1/jobs", headers=headers)
     assert "access-control-allow-origin" not in response.headers
-    port = settings.port
-    other = dataclasses.replace(settings, cors_origins=("https://app.example",), port=port + 1)
+    (port,) = free_ports(1)
+    other = dataclasses.replace(settings, cors_origins=("https://app.example",), port=port)
     async with serving(other) as allowed:
         response = await allowed.options("/api/v1/jobs", headers=headers)
         assert response.status_code == 204
