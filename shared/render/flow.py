@@ -61,11 +61,20 @@ class Unit:
         return self.block is not None and self.block.type in _JOINABLE
 
 
+def shown_blocks(blocks: Iterable[Block], *, furniture: bool) -> list[Block]:
+    """What of a page is written. Where heads and feet are all that it has, they are its text."""
+    everything = list(blocks)
+    if furniture:
+        return everything
+    text = [block for block in everything if not block.is_furniture]
+    return text or [block for block in everything if block.type is not BlockType.PAGE_NUMBER]
+
+
 def units_of(
     page: int, blocks: Iterable[Block], *, furniture: bool, join_breaks: bool
 ) -> Iterator[Unit]:
     """The page's units in reading order, each caption with its figure or table."""
-    shown = [block for block in blocks if furniture or not block.is_furniture]
+    shown = shown_blocks(blocks, furniture=furniture)
     shown.sort(key=lambda block: block.order)
     owners = {b.order for b in shown if b.type in {BlockType.FIGURE, BlockType.TABLE}}
     captions: dict[int, list[Block]] = {}

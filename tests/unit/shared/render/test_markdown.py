@@ -81,7 +81,6 @@ def letters(text: str) -> str:
         ("list", "(a) one\n(b) two", "- (a) one\n- (b) two\n"),
         ("list", "- # no heading", "- \\# no heading\n"),
         ("figure", "no crop", "no crop\n"),
-        ("header", "gone", ""),
     ],
 )
 def test_a_block_becomes_the_markdown_that_a_person_would_write(kind, content, expected):
@@ -199,3 +198,13 @@ def test_marks_that_only_a_join_makes_a_rule_stay_text():
     markdown = to_markdown([first, second])
     assert "<hr" not in MarkdownIt().render(markdown)
     assert "_ __" in markdown
+
+
+def test_a_page_that_has_only_a_head_keeps_it():
+    head = block("header", "All that this page says")
+    number = block("page_number", "7", 1)
+    assert to_markdown([head, number]) == "All that this page says\n"
+    assert to_text([head, number]) == "All that this page says\n"
+    assert "All that" in to_html([head, number])
+    assert "All that" not in to_markdown([head, block("text", "Text.", 2)])
+    assert to_markdown([number]) == ""
