@@ -49,7 +49,7 @@ class Feeder:
             item.header = {
                 "cursor": list(job.cursor) if job else [0, ""],
                 "limit": min(state.settings.split_chunk_pages, window),
-                "engines": sorted(engines | state.restarting),
+                "engines": sorted(engines | state.expected),
                 **(self._take_rereads(job, item) if job else {}),
             }
             return True

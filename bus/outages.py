@@ -35,7 +35,7 @@ class Outages:
         ready = {peer.hello.service for peer in engines if peer.is_ready_engine}
         able = {p.hello.service for p in engines if p.status.get("state") != "blocked"}
         blocked = {peer.hello.service for peer in engines} - able
-        state.restarting = {engine_of(s) for s in self._expected(ready, now) - ready - blocked}
+        state.expected = {engine_of(s) for s in self._expected(ready, now) - blocked}
         for service in list(state.items.queues):
             if service in ready or not service.startswith(RECOGNIZE):
                 self._since.pop(service, None)

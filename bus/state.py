@@ -29,7 +29,7 @@ class BusState:
         self.absent = Absent()
         self.counters: Counter[str] = Counter()
         self.collector: bytes | None = None
-        self.restarting: set[str] = set()  # engines that were ready a moment ago
+        self.expected: set[str] = set()  # engines that are ready, or were a moment ago
         self._out: list[Command] = []
         self._sequence = 0
 

@@ -46,15 +46,21 @@ class Service:
                 assert time.monotonic() - started < seconds, shown
                 await asyncio.sleep(0.05)
 
-    async def everywhere(self, part: str, state: str, words: str) -> None:
+    async def everywhere(self, part: str, state: str, words: str, seconds: float = SECONDS) -> None:
         """Each place says it: health, the engine's health, the processes and the metrics."""
+        started = time.monotonic()
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            health = (await client.get("/health")).json()
+            while True:
+                health = (await client.get("/health")).json()
+                said = [problem for problem in health["problems"] if problem["part"] == part]
+                found = [problem for problem in said if words in problem["message"]]
+                if found:
+                    break
+                assert time.monotonic() - started < seconds, health
+                await asyncio.sleep(0.05)
             listed = await client.get("/api/v1/workers")
             engine = (await client.get("/health/text")).json()
             metrics = (await client.get("/metrics")).text
-        found = [p for p in health["problems"] if p["part"] == part and words in p["message"]]
-        assert found, health
         assert health["status"] != "healthy"
         rows = [w for w in listed.json()["workers"] if part in w["service"]]
         assert state in {row["state"] for row in rows}, rows
@@ -85,9 +91,13 @@ async def ready(service: Service) -> None:
 
 async def test_engines_that_load_lack_memory_or_never_come_up(service):
     await ready(service)
-    await service.everywhere("loading", "loading", "loading is loading.")
-    await service.everywhere("hungry", "blocked", "The GPU has 2 of 16 GiB free: end what uses it.")
-    await service.everywhere("broken", "restarting", "broken ended")
+    gpu = "The GPU has 2 of 16 GiB free: end what uses it."
+    for part, state, words in (  # from their start on: a process takes its time to say anything
+        ("loading", "loading", "loading is loading."),
+        ("hungry", "blocked", gpu),
+        ("broken", "restarting", "broken ended"),
+    ):
+        await service.everywhere(part, state, words, 30)
     shown = await service.sees("text", {"healthy"})
     assert shown["status"] == "degraded"
     assert shown["deepseek_status"] == "disabled"

@@ -183,6 +183,11 @@ async def test_kills_in_the_middle_of_the_ladder_lose_nothing_and_repeat_nothing
             kind = kinds[task.page % 4]
             wanted = {"LOOP": "text", "CUT": "text"}.get(kind, "better")
             assert task.engine == wanted, (task, kind)
-            assert (len(refused), kind) in {(3, "LOOP"), (1, "LOOPCOLD"), (0, "good"), (3, "CUT")}
+            assert (len(refused), kind) in {
+                (3, "LOOP"),
+                (1, "LOOPCOLD"),
+                (0, "good"),
+                (3, "CUT"),
+            }, task
         text = system.store.blobs.read(job.artifacts["txt"]).decode()
         assert all(text.count(f"page {n} is here") == 1 for n in range(1, PAGES + 1))

@@ -168,6 +168,7 @@ def test_an_engine_that_restarts_counts_as_here_for_a_while():
     bus.lose("a")
     bus.submit("k")
     [task] = bus.tasks("split")
+    assert task.header["engines"] == ["fake"]  # at once, before anybody has looked around
     bus.split_done(task, 9, finished=True)
     bus.wait(1.5, ("split", "collect"))
     bus.submit("l")
