@@ -16,7 +16,10 @@ export function onKey(key, act) {
   acts.set(key, act);
 }
 
-const isWriting = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+// A dialog that has just closed may keep the focus until the next frame; nobody writes there.
+const isWriting = (target) =>
+  !target.closest?.("dialog:not([open])") &&
+  (target.isContentEditable || target.matches?.("input:not([type=checkbox], [type=radio]), textarea, select"));
 
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -101,6 +101,22 @@ def test_keys_are_listed_and_lead_somewhere(page: Page, system: System):
     expect(page.get_by_role("searchbox")).to_have_value("us?")
 
 
+def test_a_key_works_in_the_frame_in_which_a_dialog_closes(page: Page, system: System, job: str):
+    page.goto(f"{system.url}/jobs/{job}")
+    opened = page.evaluate(
+        """() => {
+            const press = (key) => document.activeElement.dispatchEvent(
+                new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+            press("r");
+            document.querySelector("#again-dialog [name=engine]").focus();
+            document.querySelector("#again-dialog").close();
+            press("?");
+            return document.querySelector("#keys").open;
+        }"""
+    )
+    assert opened
+
+
 def test_several_jobs_are_deleted_at_once(page: Page, system: System, tmp_path: Path):
     for name in ("one", "two", "three"):
         upload(page, system, make_pdf(tmp_path / f"{name}-bulk.pdf", 1, name))
