@@ -112,7 +112,11 @@ class Splitter:
         if job.origin is Origin.POSTPROCESS:
             return self._start_postprocess(job)
         opened = self._sender.reader(job).open()
-        pages = select_pages(job.pages, opened.pages)
+        try:
+            pages = select_pages(job.pages, opened.pages)
+        except Refused:
+            self._store.count_pages(job.document.id, opened.pages)  # web refuses the next one
+            raise
         rows = [(page, asked) for page in pages for asked in dict.fromkeys(job.engines)]
         return self._store.start_job(job.id, opened.pages, rows)
 

@@ -33,13 +33,16 @@ class Jobs:
         self._uploads: dict[str, tuple[str, int, int]] = {}
         self._lock = threading.Lock()
 
-    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> None:
+    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> int | None:
         """See Store."""
         with self._lock:
             count = self._uploads.get(document_id, ("", 0, 0))[2]
             self._uploads[document_id] = (media_type, size_bytes, count + 1)
         with self._database.write() as connection:
             self._write_document(connection, document_id, media_type, size_bytes)
+            query = sa.select(documents.c.pages).where(documents.c.id == document_id)
+            pages: int | None = connection.scalar(query)
+        return pages
 
     def add(self, new: Sequence[NewJob]) -> list[Job]:
         """See Store."""

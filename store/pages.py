@@ -59,11 +59,7 @@ class Pages:
                 return job
             if rows:
                 connection.execute(sa.insert(pages), rows)
-            connection.execute(
-                sa.update(documents)
-                .where(documents.c.id == job.document.id)
-                .values(pages=document_pages)
-            )
+            _count(connection, job.document.id, document_pages)
             connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.id == job_id)
@@ -75,6 +71,11 @@ class Pages:
                 )
             )
             return require_job(connection, job_id)
+
+    def count(self, document_id: str, document_pages: int) -> None:
+        """See Store."""
+        with self._database.write() as connection:
+            _count(connection, document_id, document_pages)
 
     def tasks(self, job_id: str, after: int, limit: int | None) -> list[PageTask]:
         """See Store."""
@@ -199,3 +200,8 @@ class Pages:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return (row.sha256, row.ink) if row is not None else (None, None)
+
+
+def _count(connection: sa.Connection, document_id: str, document_pages: int) -> None:
+    here = documents.c.id == document_id
+    connection.execute(sa.update(documents).where(here).values(pages=document_pages))

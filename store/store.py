@@ -78,9 +78,12 @@ class Store:
 
     # web
 
-    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> None:
-        """Add the row of a document whose blob is stored; again: changes nothing."""
-        self._jobs.add_document(document_id, media_type, size_bytes)
+    def add_document(self, document_id: str, media_type: str, size_bytes: int) -> int | None:
+        """Add the row of a document whose blob is stored; again: changes nothing.
+
+        How many pages it has, None when it was never opened.
+        """
+        return self._jobs.add_document(document_id, media_type, size_bytes)
 
     def add_jobs(self, jobs: Sequence[NewJob]) -> list[Job]:
         """Add queued jobs in one transaction, in the order given.
@@ -234,6 +237,10 @@ class Store:
         No change when it is not queued.
         """
         return self._pages.start(job_id, document_pages, tasks)
+
+    def count_pages(self, document_id: str, document_pages: int) -> None:
+        """Keep how many pages a document has, though no job of it could be started."""
+        self._pages.count(document_id, document_pages)
 
     def fail_job(self, job_id: str, failure: Failure) -> Job:
         """Fail an open job and cancel its unsettled pages; no change when it is final."""

@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from engines.registry import known_engines
 from shared.errors import Refused
 from shared.health import BusTable
 from shared.merge_steps import OPTION, parse_skip
@@ -13,6 +14,7 @@ from shared.settings import Settings, parse_engine
 AUTO = "auto"
 _MAX_TEXT = 2000  # characters of one option's value
 _MAX_OPTIONS = 40
+_SET_UP_FIRST = frozenset({"mineru", "deepseek"})  # these need an interpreter of their own
 
 
 class EngineCatalogue:
@@ -23,13 +25,31 @@ class EngineCatalogue:
     """
 
     def __init__(self, settings: Settings) -> None:
-        names = (parse_engine(text).name for text in settings.engines)
+        names = [parse_engine(text).name for text in settings.engines]
         self._capabilities: dict[str, Mapping[str, Any]] = {name: {} for name in names}
+        self._known = known_engines(settings)
+        self._started = ",".join(names)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every engine that a job may name, those of the settings first."""
         return tuple(self._capabilities)
+
+    @property
+    def not_started(self) -> tuple[str, ...]:
+        """Engines that this installation knows and nobody has started."""
+        return tuple(name for name in self._known if name not in self._capabilities)
+
+    def how_to_start(self, name: str) -> str:
+        """What a person does to have this engine here."""
+        both = f"{self._started},{name}" if self._started else name
+        first = (
+            f" Set it up first: `bash deploy/engine.sh {name}`." if name in _SET_UP_FIRST else ""
+        )
+        return (
+            f"{name} is not started.{first} Start it with `quire engine {name}`, or with the "
+            f"server by `QUIRE_ENGINES={both}`."
+        )
 
     def learn(self, table: BusTable) -> None:
         """Take names and capabilities from the processes on the bus."""
@@ -48,16 +68,14 @@ class EngineCatalogue:
         return None if listed is None else {str(option["name"]): option for option in listed}
 
     def check_engine(self, text: str) -> str:
-        """The engines asked for, in one spelling. Refused (`unknown_engine`)."""
+        """The engines asked for, in one spelling.
+
+        Refused (`unknown_engine`; `engine_not_started` with what to do).
+        """
         names = [name.strip() for name in text.split(",") if name.strip()] or [AUTO]
         for name in names:
             if name != AUTO and name not in self._capabilities:
-                known = ", ".join((AUTO, *self.names))
-                raise Refused(
-                    f"There is no engine {name[:40]!r} here. Engines: {known}.",
-                    code="unknown_engine",
-                    param="engine",
-                )
+                self._refuse_engine(name)
         if len(set(names)) != len(names) or (AUTO in names and len(names) > 1):
             raise Refused(
                 f"{text[:80]!r}: name each engine once, and 'auto' alone.",
@@ -65,6 +83,21 @@ class EngineCatalogue:
                 param="engine",
             )
         return ",".join(names)
+
+    def _refuse_engine(self, name: str) -> NoReturn:
+        here = ", ".join((AUTO, *self.names))
+        if name in self._known:
+            raise Refused(
+                f"{self.how_to_start(name)} Engines that are here: {here}.",
+                code="engine_not_started",
+                param="engine",
+            )
+        others = f" Not started: {', '.join(self.not_started)}." if self.not_started else ""
+        raise Refused(
+            f"There is no engine {name[:40]!r} here. Engines: {here}.{others}",
+            code="unknown_engine",
+            param="engine",
+        )
 
     def check_options(self, engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options for one of these engines. Refused (`unknown_option`, `bad_option`)."""

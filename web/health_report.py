@@ -88,8 +88,8 @@ class HealthReport:
         return name in self._names()
 
     def engines(self) -> list[dict[str, Any]]:
-        """`/api/v1/engines`."""
-        return [self._shown(name) for name in self._engines.names]
+        """`/api/v1/engines`: those that a job may name, then those that are not started."""
+        return [self._shown(name) for name in (*self._engines.names, *self._engines.not_started)]
 
     def pages_a_minute(self) -> float:
         """The speed of all engines together, now."""
@@ -114,7 +114,8 @@ class HealthReport:
         return self._table.counters.get(name, 0) if self._table else 0
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*_DOCUMENTED, *self._engines.names)))
+        known = self._engines
+        return tuple(dict.fromkeys((*_DOCUMENTED, *known.names, *known.not_started)))
 
     def _workers(self, name: str) -> tuple[WorkerStatus, ...]:
         return self._table.of_engine(name) if self._table else ()
@@ -132,6 +133,8 @@ class HealthReport:
         return DISABLED
 
     def _message(self, name: str, workers: tuple[WorkerStatus, ...]) -> str:
+        if name in self._engines.not_started:
+            return self._engines.how_to_start(name)
         if self._table is None:
             return BROKER_AWAY
         if workers:
@@ -139,7 +142,7 @@ class HealthReport:
             return worst_message(name, workers) or said
         if name in self._wanted:
             return f"No process of {name} has joined the bus yet; its log says why."
-        return f"{name} is not started here; QUIRE_ENGINES names the engines to start."
+        return self._engines.how_to_start(name)
 
     def _shown(self, name: str) -> dict[str, Any]:
         workers = self._workers(name)

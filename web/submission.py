@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.errors import Conflict, Refused
 from shared.merge_steps import OPTION as MERGE_SKIP
-from shared.page_ranges import parse_pages
+from shared.page_ranges import parse_pages, select_pages
 from shared.records import Job, NewJob
 from shared.states import Lane, Origin
 from web.engine_choice import EngineCatalogue, parse_options
@@ -70,7 +70,7 @@ class Submission:
         elif origin is Origin.POSTPROCESS:
             options = {**parent.options, **options}
         pages = _text(body, "pages", parent.pages)
-        parse_pages(pages)
+        check_selection(pages, parent.document.pages)
         return NewJob(
             document_id=parent.document.id,
             document_name=parent.document.name,
@@ -107,6 +107,14 @@ class Submission:
                 code="job_is_open",
             )
         return parent.engine
+
+
+def check_selection(pages: str, document_pages: int | None) -> None:
+    """Refused (`bad_page_range`); where the length is not known yet, only what is no selection."""
+    if document_pages is None:
+        parse_pages(pages)
+    else:
+        select_pages(pages, document_pages)
 
 
 def read_json(body: bytes) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ Formulas are MathML, or LaTeX that could not be read, in elements of class `math
 """
 
 import html
-from dataclasses import replace
 
 from shared.blocks import Block, BlockType
 from shared.render.as_markdown import (
@@ -21,7 +20,7 @@ from shared.render.flow import Flow, Unit
 from shared.render.inline import inline_html
 from shared.render.lists import list_html
 from shared.render.mathml import latex_to_mathml, with_mathml
-from shared.render.tables import Row, Table, cut_note, row_html
+from shared.render.tables import Table, cut_note, marked_row, row_html
 
 
 class HtmlFlow(Flow):
@@ -69,7 +68,7 @@ class HtmlFlow(Flow):
         rows = list(table.rows)
         if unit.resumed and rows:
             mark = _page_mark(unit.mark) if unit.mark is not None else ""
-            parts.append(with_mathml(row_html(_marked(rows.pop(0), mark), attributes)))
+            parts.append(with_mathml(row_html(marked_row(rows.pop(0), mark), attributes)))
         parts += [with_mathml(row_html(row)) for row in rows]
         if unit.stays_open:
             return "\n".join(parts) + "\n"
@@ -141,10 +140,6 @@ def _captions(page: int, captions: tuple[Block, ...]) -> str:
         f"<div{_attributes(page, caption)}>{_inline(caption.content)}</div>" for caption in captions
     ]
     return f"<figcaption>{''.join(spans)}</figcaption>" if spans else ""
-
-
-def _marked(row: Row, mark: str) -> Row:
-    return (replace(row[0], html=mark + row[0].html), *row[1:])
 
 
 def _page_mark(page: int) -> str:

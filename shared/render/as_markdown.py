@@ -56,6 +56,11 @@ def heading_level(block: Block) -> int:
     return min(max(block.level or default, 1), 6)
 
 
+def page_anchor(page: int) -> str:
+    """Where a page begins: unseen, and `#page-3` leads there wherever the Markdown is rendered."""
+    return f'<a id="page-{page}"></a>'
+
+
 class MarkdownFlow(Flow):
     """Writes Markdown, blocks parted by a blank line."""
 
@@ -78,12 +83,12 @@ class MarkdownFlow(Flow):
     def write(self, unit: Unit) -> str:
         """The unit and the blank line behind it, or nothing when it is empty."""
         if unit.is_mark:
-            return f"<!-- page {unit.page} -->\n\n"
+            return f"{page_anchor(unit.page)}\n\n"
         if unit.block is None:
             return f"{paragraph(unit.note)}\n\n"
         if unit.table is not None:
             return self._table(unit, unit.table)
-        mark = f"<!-- page {unit.mark} -->" if unit.mark is not None else ""
+        mark = page_anchor(unit.mark) if unit.mark is not None else ""
         if unit.resumed or unit.stays_open:
             body = joined_paragraph(unit.block.content, is_first=not unit.resumed)
             body = f"{mark} {body}" if mark and body else mark or body
@@ -104,11 +109,11 @@ class MarkdownFlow(Flow):
         if not unit.resumed and not unit.stays_open:
             body = whole_table(table)
             return f"{above}{body}\n\n{below}" if body else above + below
-        mark = f"<!-- page {unit.mark} -->" if unit.mark is not None else ""
+        mark = page_anchor(unit.mark) if unit.mark is not None else ""
         if self._in_pipes:
             rows = self._pipe_rows(unit, table, mark)
         else:
-            rows = "\n".join(part for part in (mark, html_rows(table)) if part)
+            rows = html_rows(table, mark)
             rows = rows if unit.resumed else f"<table>\n{rows}"
             rows = f"{rows}\n" if unit.stays_open else f"{rows}\n</table>\n"
         tail = " ".join(part for part in (table.stray, cut_note(table)) if part)

@@ -4,7 +4,15 @@ import html
 import re
 
 from shared.render.escape import paragraph, safe_latex
-from shared.render.tables import Cell, Row, Table, cut_note, read_table, row_html
+from shared.render.tables import (
+    Cell,
+    Row,
+    Table,
+    cut_note,
+    marked_row,
+    read_table,
+    row_html,
+)
 
 _MARKS = {
     "<b>": "**",
@@ -69,9 +77,12 @@ def html_table(table: Table) -> str:
     return f"<table>\n{html_rows(table)}\n</table>"
 
 
-def html_rows(table: Table) -> str:
-    """Its rows, one to a line."""
-    return "\n".join(" ".join(row_html(row).split("\n")) for row in table.rows)
+def html_rows(table: Table, mark: str = "") -> str:
+    """Its rows, one to a line; `mark` goes before the text of the first cell."""
+    return "\n".join(
+        " ".join(row_html(marked_row(row, mark if number == 0 else "")).split("\n"))
+        for number, row in enumerate(table.rows)
+    )
 
 
 def _cell(cell: Cell) -> str:

@@ -208,6 +208,11 @@ def row_html(row: Row, attributes: str = "") -> str:
     return f"<tr{attributes}>{''.join(cells)}</tr>"
 
 
+def marked_row(row: Row, mark: str) -> Row:
+    """The row with `mark`, safe HTML, before what its first cell says."""
+    return (replace(row[0], html=mark + row[0].html), *row[1:]) if mark else row
+
+
 def cut_note(table: Table) -> str:
     """A sentence when the table was too large to be shown whole, else ""."""
     return f"[… {table.cut_cells} more cells]" if table.cut_cells else ""

@@ -3,6 +3,7 @@
 from sanic import Blueprint, HTTPResponse
 from sanic import json as json_response
 
+from shared.errors import Refused
 from shared.records import SearchHit
 from web.front import Req, front_of
 from web.operations import LIST_LIMIT, Answer, Operation, Parameter, describes
@@ -23,17 +24,21 @@ _DEFAULT_LIMIT, _MAX_LIMIT, _MAX_OFFSET = 20, 100, 10_000
             LIST_LIMIT,
             Parameter("offset", "`next` of the answer before.", schema={"type": "integer"}),
         ),
-        errors={400: "A parameter is not valid."},
+        errors={400: "No words to look for, or a parameter is not valid."},
     )
 )
 async def search(request: Req) -> HTTPResponse:
     front = front_of(request)
     text = words(request)
+    if not text:
+        raise Refused(
+            "Say which words to look for, like ?q=words; all jobs are listed at /api/v1/jobs.",
+            code="empty_query",
+            param="q",
+        )
     limit = whole(request, "limit", _DEFAULT_LIMIT, 1, _MAX_LIMIT)
     offset = whole(request, "offset", 0, 0, _MAX_OFFSET)
-    hits: list[SearchHit] = []
-    if text:
-        hits = await front.threads.run(front.store.search, text, limit=limit + 1, offset=offset)
+    hits = await front.threads.run(front.store.search, text, limit=limit + 1, offset=offset)
     more = offset + limit if len(hits) > limit else None
     return json_response({"hits": [hit_json(hit) for hit in hits[:limit]], "next": more})
 

@@ -16,7 +16,7 @@ from web.front import Front, Req, front_of
 from web.operations import Answer, Body, Operation, describes
 from web.schemas import TEXT
 from web.service import report_of
-from web.submission import Submission
+from web.submission import Submission, check_selection
 from web.uploads import Upload, boundary_of
 
 T = TypeVar("T")
@@ -115,7 +115,8 @@ def _store(front: Front, upload: Upload, submission: Submission) -> list[Job]:
         for file in upload.files:
             sha256, size_bytes = file.writer.commit()
             stored.append(sha256)
-            front.store.add_document(sha256, file.media_type, size_bytes)
+            known = front.store.add_document(sha256, file.media_type, size_bytes)
+            check_selection(upload.fields.get("pages", ""), known)
             new_jobs.append(submission.new_job(upload.fields, sha256, file))
         return front.store.add_jobs(new_jobs)
     except Exception:

@@ -1,6 +1,6 @@
 // The engines' state and queue on their cards.
 import { ask, repeat } from "./answers.js";
-import { word } from "./words.js";
+import { showTicks, word } from "./words.js";
 
 repeat(async () => {
   const { engines } = await ask("GET", "/api/v1/engines");
@@ -10,7 +10,9 @@ repeat(async () => {
     card.dataset.state = engine.status;
     card.querySelector(".state").dataset.state = engine.status;
     card.querySelector("[data-part=status]").textContent = word(engine.status);
-    card.querySelector("[data-part=load]").textContent =
-      engine.message || `${word("{n} waiting", { n: engine.queue.pages })} · ${word("{n} pages a minute", { n: Math.round(engine.pages_a_minute) })}`;
+    card.querySelector("input").disabled = engine.status === "disabled";
+    const load = card.querySelector("[data-part=load]");
+    if (engine.message) showTicks(load, engine.message);
+    else load.textContent = `${word("{n} waiting", { n: engine.queue.pages })} · ${word("{n} pages a minute", { n: Math.round(engine.pages_a_minute) })}`;
   }
 }, 4000);

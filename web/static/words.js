@@ -8,3 +8,13 @@ export function word(text, values = {}) {
 export function count(one, many, n, values = {}) {
   return word(n === 1 ? one : many, { n: n.toLocaleString("en"), ...values });
 }
+
+// A sentence with what stands in backticks as code.
+export function showTicks(node, text) {
+  node.replaceChildren(...text.split("`").map((part, at) => {
+    if (at % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  }));
+}

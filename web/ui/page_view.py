@@ -38,6 +38,8 @@ async def page_view(
         "before": numbers[at - 1] if at > 0 else None,
         "after": numbers[at + 1] if 0 <= at < len(numbers) - 1 else None,
         "last": job.document.pages,
+        # Of a selection the rows are all here: which of them this one is.
+        "place": (at + 1, len(numbers)) if job.pages and at >= 0 else None,
         "engine": task["asked"] if task else asked,
         "task": task,
         "readers": [entry["asked"] for entry in here],

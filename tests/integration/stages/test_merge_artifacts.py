@@ -50,8 +50,8 @@ def test_a_paragraph_is_joined_over_pages_and_says_where_the_page_begins():
         )
     )
     assert texts["md"] == (
-        "<!-- page 1 -->\n\n1 note\n\nIt was an example <!-- page 2 --> of joining "
-        "<!-- page 3 --> over three pages.\n\n"
+        '<a id="page-1"></a>\n\n1 note\n\nIt was an example <a id="page-2"></a> of joining '
+        '<a id="page-3"></a> over three pages.\n\n'
     )
     assert texts["txt"] == "1 note\n\nIt was an example of joining over three pages.\n\n"
     assert '<span id="p2-b0" data-page="2"' in texts["html"]
@@ -66,8 +66,8 @@ def test_a_table_is_joined_over_pages_without_its_repeated_header():
         )
     )
     assert texts["md"] == (
-        "<!-- page 1 -->\n\n| A | B |\n| --- | --- |\n| 1 | 2 |\n| <!-- page 2 -->3 | 4 |\n"
-        "| <!-- page 3 -->5 | 6 |\n\nAfter.\n\n"
+        '<a id="page-1"></a>\n\n| A | B |\n| --- | --- |\n| 1 | 2 |\n| <a id="page-2"></a>3 | 4 |\n'
+        '| <a id="page-3"></a>5 | 6 |\n\nAfter.\n\n'
     )
     assert texts["txt"] == "A\tB\n1\t2\n3\t4\n5\t6\n\n\fAfter.\n\n"
     assert texts["html"].count("<table>") == 1
@@ -79,7 +79,7 @@ def test_a_table_with_spans_is_joined_as_html():
     spanning = "<td colspan='2'>3</td>"
     texts = written(*pages([table(0, "<td>1</td><td>2</td>", LOW)], [table(0, spanning, TOP)]))
     assert texts["md"].count("<table>") == texts["md"].count("</table>") == 1
-    assert '<!-- page 2 -->\n<tr><td colspan="2">3</td></tr>\n</table>\n' in texts["md"]
+    assert '<tr><td colspan="2"><a id="page-2"></a>3</td></tr>\n</table>\n' in texts["md"]
 
 
 def test_pipes_are_not_continued_with_spans_that_come_later():
@@ -90,7 +90,7 @@ def test_pipes_are_not_continued_with_spans_that_come_later():
             [table(0, "<td colspan='2'>5</td>", TOP)],
         )
     )
-    assert "| <!-- page 2 -->3 | 4 |\n\n<!-- page 3 -->\n\n<table>" in texts["md"]
+    assert '| <a id="page-2"></a>3 | 4 |\n\n<a id="page-3"></a>\n\n<table>' in texts["md"]
 
 
 def test_lost_pages_leave_a_visible_note():
@@ -111,7 +111,7 @@ def test_lost_pages_leave_a_visible_note():
 def test_a_page_after_a_lost_one_continues_nothing():
     results = [result(1, [block("text", 0, "It was the")]), result(3, [block("text", 0, "end.")])]
     tasks = [task(1), task(2, state="failed"), task(3)]
-    assert "It was the\n\n<!-- page 2 -->" in written(lambda: iter(results), tasks)["md"]
+    assert 'It was the\n\n<a id="page-2"></a>' in written(lambda: iter(results), tasks)["md"]
 
 
 def test_the_first_engine_in_the_jobs_order_that_read_a_page_is_taken():
@@ -200,7 +200,7 @@ def test_no_content_is_ever_lost(made):
         documents.append(blocks)
     results, tasks = pages(*documents)
     texts = written(results, tasks)
-    markdown = letters(re.sub(r"<!-- page \d+ -->|</?(?:table|t[hdr])>", "", texts["md"]))
+    markdown = letters(re.sub(r"<a id=\"page-\d+\"></a>|</?(?:table|t[hdr])>", "", texts["md"]))
     plain = letters(texts["txt"])
     shown = json.loads(texts["json"])["pages"]
     assert [page["page"] for page in shown] == [task.page for task in tasks]
@@ -214,4 +214,4 @@ def test_no_content_is_ever_lost(made):
                 if before.type in {BlockType.CODE, BlockType.TEXT} and "`" not in before.content:
                     assert mine in plain or "[" in before.content, before
     for number in range(1, len(documents) + 1):
-        assert len(documents) == 1 or texts["md"].count(f"<!-- page {number} -->") == 1
+        assert len(documents) == 1 or texts["md"].count(f'<a id="page-{number}"></a>') == 1

@@ -39,6 +39,7 @@ async def test_a_selection_that_names_no_page_fails_with_a_sentence(system, make
     assert job.failure is not None
     assert job.failure.type == "bad_page_range"
     assert "2 pages" in job.failure.message
+    assert system.store.job(job.id).document.pages == 2  # so the front refuses it next time
 
 
 async def test_a_bad_page_never_fails_its_job(system, make_pdf):

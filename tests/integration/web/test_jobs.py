@@ -160,6 +160,7 @@ async def test_replays_inherit_and_override(client: httpx.AsyncClient, store: St
         ('{"from": "postprocess", "engine": "auto"}', "bad_replay"),
         ('{"engine": "nope"}', "unknown_engine"),
         ('{"pages": "0"}', "bad_page_range"),
+        ('{"pages": "4-"}', "bad_page_range"),
         ('{"pages": 3}', "bad_field"),
         ('{"reuse": "perhaps"}', "bad_field"),
         ('{"options": []}', "bad_option"),
@@ -197,7 +198,9 @@ async def test_search_finds_pages_in_every_script(client: httpx.AsyncClient, sto
         assert "\u2068" in hits["hits"][0]["snippet"]
     last = (await client.get("/api/v1/search?q=fox&limit=2&offset=2")).json()
     assert (len(last["hits"]), last["next"]) == (1, None)
-    assert (await client.get("/api/v1/search?q=")).json()["hits"] == []
+    for nothing in ("/api/v1/search", "/api/v1/search?q=", "/api/v1/search?q=%20"):
+        response = await client.get(nothing)
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "empty_query")
 
 
 async def test_priority_is_changed_while_a_job_is_open(client: httpx.AsyncClient, store: Store):

@@ -43,6 +43,24 @@ async def test_every_page_renders(client: httpx.AsyncClient, store: Store):
     assert "<!doctype html>" in missing.text
 
 
+async def test_an_engine_that_is_not_started_cannot_be_chosen(client: httpx.AsyncClient):
+    shown = (await client.get("/", headers=HTML)).text
+    assert 'value="pymupdf" >' in shown
+    assert 'value="mineru" disabled>' in shown
+    assert "<code>quire engine mineru</code>" in shown
+
+
+async def test_the_pages_of_a_selection_are_counted_among_themselves(
+    client: httpx.AsyncClient, store: Store
+):
+    job = add_job(store, pages="3,8-")
+    store.start_job(job.id, 400, [(3, "pymupdf"), (8, "pymupdf"), (9, "pymupdf")])
+    for path in (f"/jobs/{job.id}?page=8", f"/jobs/{job.id}/reading/8"):
+        shown = (await client.get(path, headers=HTML)).text
+        assert "2 of 3 chosen" in shown
+        assert "of 400" not in shown
+
+
 async def test_what_a_model_said_cannot_run(client: httpx.AsyncClient, store: Store):
     job = add_job(store)
     store.start_job(job.id, 1, [(1, "pymupdf")])

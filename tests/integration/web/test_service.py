@@ -83,7 +83,12 @@ async def test_engines_and_workers(client, bus: Bus):
     await bus.wait_for_reader()
     bus.table(everyone(), {"recognize.pymupdf": {"pages": 7, "jobs": 2, "bytes": 99}})
     await seen(client, "healthy")
-    (engine,) = (await client.get("/api/v1/engines")).json()["engines"]
+    engine, *others = (await client.get("/api/v1/engines")).json()["engines"]
+    assert [(other["name"], other["status"]) for other in others] == [
+        ("mineru", "disabled"),
+        ("deepseek", "disabled"),
+    ]
+    assert "`quire engine mineru`" in others[0]["message"]
     assert engine["queue"] == {"pages": 7, "jobs": 2, "bytes": 99}
     assert engine["pages_a_minute"] == 90
     assert [option["name"] for option in engine["options"]] == ["ocr", "dpi"]

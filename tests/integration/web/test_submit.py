@@ -54,6 +54,7 @@ REFUSED = [
     ("too_many_files", 413, [PDF, PDF, PDF, PDF], {}),
     ("unknown_engine", 400, [PDF], {"engine": "tesseract"}),
     ("unknown_engine", 400, [PDF], {"engine": "auto,pymupdf"}),
+    ("engine_not_started", 400, [PDF], {"engine": "pymupdf,mineru"}),
     ("bad_page_range", 400, [PDF], {"pages": "3-1"}),
     ("bad_priority", 400, [PDF], {"priority": "now"}),
     ("bad_option", 400, [PDF], {"options": "[1]"}),
@@ -80,11 +81,34 @@ async def test_a_refusal_says_why_and_leaves_nothing(
     assert store.jobs() == ([], None)
 
 
+async def test_pages_that_a_known_document_does_not_have_are_refused(
+    client: httpx.AsyncClient, store: Store
+):
+    (first,) = (await client.post("/api/v1/jobs", files=[PDF])).json()["jobs"]
+    store.start_job(first["id"], 3, [(1, "pymupdf")])
+    response = await client.post("/api/v1/jobs", files=[PDF], data={"pages": "4-9"})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_page_range")
+    assert "3 pages" in response.json()["detail"]
+    response = await client.post("/api/v1/jobs", files=[PDF], data={"pages": "3-9"})
+    assert response.status_code == 202
+    assert store.blobs.read(first["document"]["id"])  # the refusal took nothing away
+
+
 async def test_which_file_is_bad_is_said(client: httpx.AsyncClient):
     files = [PDF, ("file", ("../secret/notes.pdf", b"no document"))]
     message = (await client.post("/api/v1/jobs", files=files)).json()["detail"]
     assert "'notes.pdf'" in message
     assert "secret" not in message
+
+
+async def test_an_engine_that_is_not_started_says_how_it_is_started(client: httpx.AsyncClient):
+    response = await client.post("/api/v1/jobs", files=[PDF], data={"engine": "mineru"})
+    message = response.json()["detail"]
+    assert "`bash deploy/engine.sh mineru`" in message
+    assert "`QUIRE_ENGINES=pymupdf,mineru`" in message
+    assert "Engines that are here: auto, pymupdf." in message
+    response = await client.post("/api/v1/jobs", files=[PDF], data={"engine": "tesseract"})
+    assert "Not started: mineru, deepseek." in response.json()["detail"]
 
 
 async def test_no_form_is_refused(client: httpx.AsyncClient, settings: Settings):

@@ -18,7 +18,6 @@ STATUSES = [
     "healthy",
     "degraded",
     "unhealthy",
-    "disabled",
     "ready",
     "loading",
     "draining",
@@ -29,6 +28,7 @@ MARKS = ["queued", "running", "done", "retried", "fallback", "failed", "quaranti
 OUTCOMES = ["refused", "failed", "crashed", "outside", "outage"]
 # Written into the pages under a name that is only known when they are shown.
 BY_NAME = {
+    "disabled",
     *(f"block {kind.value}" for kind in BlockType),
     *(f"page {mark}" for mark in MARKS),
     *(f"attempt {outcome}" for outcome in OUTCOMES),
