@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 
 from engines.crops import crop_figure
-from engines.deskew import find_skew
-from engines.frame import Frame, straighten, turn
+from engines.frame import Frame, turn
 from engines.layout import lay_out, load_layout
 from engines.ocr_page import make_page
 from engines.ocr_regions import regions_of
-from engines.orientation import find_turn, runs_sideways, vote
 from engines.pdf_page import DPI, open_page, render, turn_of_text
 from engines.picture_text import (
     PictureText,
@@ -26,13 +24,14 @@ from engines.rapid.arrays import Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.raw_page import RawLine, RawRegion, dump_page, parse_page
 from engines.regions import Line, Region
+from engines.ruled_tables import ruled_tables
 from engines.text_layer import describe, why_unsound
+from engines.upright import read_upright
 from shared.blocks import PageOutput
 from shared.errors import PageFailed
 from shared.ocr_backend import PDF, PageInput
 from shared.settings import Settings
 
-_DOUBTFUL = 0.8  # mean confidence below which the page may stand upside down
 _LETTER_POINTS = 14.0  # height of a usual line's box: 10 point letters and the detector's margin
 _LEAST_SIDE = 1000  # pixels of the long side; smaller pictures are enlarged
 _MOST_ENLARGED = 3.0
@@ -143,7 +142,10 @@ class _Work:
             )
             frame = Frame.of_image(image.shape[1], image.shape[0])
             dpi *= enlarge
-        image, frame, found = self._read_upright(image, frame)
+        upright = read_upright(
+            image, frame, self._lines, self._step, self._progress, grids=self._tables
+        )
+        image, frame, found = upright.image, upright.frame, upright.lines
         heights = [float(line.box[3, 1] - line.box[0, 1]) for line in found]
         # Pages are laid out at the size at which their letters would be usual.
         scale = _LETTER_POINTS / float(np.median(heights)) if heights else 72 / dpi
@@ -159,7 +161,9 @@ class _Work:
             finally:
                 document.close()
         self._step("layout")
-        regions = regions_of(lines, laid_out, image.shape[0] * scale, tables=self._tables)
+        ruled = ruled_tables(upright.grids, lines, scale)
+        high = image.shape[0] * scale
+        regions = regions_of(lines, laid_out, high, tables=self._tables, ruled=ruled)
         sure = {id(line): read.confidence for line, read in zip(lines, found, strict=True)}
         per_point = Frame(
             frame.to_page @ np.diag([1 / scale, 1 / scale, 1.0]),
@@ -177,30 +181,6 @@ class _Work:
             raw.append(_on_page(region, per_point, name, confidence, size))
         warnings = (unsound,) if unsound and unsound != "no text layer" else ()
         return self._output(raw, *shown, "ocr", per_point, images, warnings)
-
-    def _read_upright(self, image: Pixels, frame: Frame) -> tuple[Pixels, Frame, list[ReadLine]]:
-        reader, progress = self._lines, self._progress
-        boxes = reader.boxes(image)
-        self._step("detect")
-        found: list[ReadLine] | None = None
-        if runs_sideways(boxes):
-            degrees = find_turn(image, boxes, reader, progress)
-        else:
-            found = reader.read(image, boxes, progress)
-            sure = vote([(line.text, line.confidence) for line in found])
-            doubtful = len(boxes) > 0 and (sure < _DOUBTFUL or 2 * len(found) < len(boxes))
-            degrees = find_turn(image, boxes, reader, progress) if doubtful else 0
-        if degrees:
-            image, frame = turn(image, frame, degrees)
-            boxes, found = reader.boxes(image), None
-        skew = find_skew(boxes)
-        if skew:
-            image, frame = straighten(image, frame, -skew)
-            boxes, found = reader.boxes(image), None
-        if found is None:
-            found = reader.read(image, boxes, progress)
-        self._step("recognize")
-        return image, frame, found
 
     def _step(self, name: str) -> None:
         now = time.perf_counter()

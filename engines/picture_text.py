@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from engines.frame import Box
-from engines.ocr_regions import around, holds, regions_of
+from engines.ocr_regions import around, regions_of
 from engines.rapid.arrays import Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.reading_order import Item, order_items, rows_of
-from engines.regions import Line, Region
+from engines.regions import Line, Region, holds
 
 _LEAST_SIDE = 40.0  # points; smaller pictures are icons, logos, rules
 _TOUCHING = 2.0  # points between the strips that some programs cut pictures into

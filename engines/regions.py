@@ -24,3 +24,9 @@ class Region:
     box: Box
     lines: tuple[Line, ...] = ()
     table: str = ""
+
+
+def holds(box: Box, line: Box) -> bool:
+    """Whether the middle of a line lies in a box."""
+    x, y = (line[0] + line[2]) / 2, (line[1] + line[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.blocks import Block
 from shared.errors import Misconfigured, NotFound
-from shared.ocr_backend import EngineOption, OCRBackend
+from shared.ocr_backend import OCRBackend
 from shared.settings import Settings
 from shared.text_lines import TextLine
 
@@ -34,11 +34,6 @@ def make_engine(name: str, settings: Settings, gpu: int | None) -> OCRBackend:
 def known_engines(settings: Settings) -> tuple[str, ...]:
     """The names of all engines, ours and those that the settings add."""
     return tuple(dict.fromkeys((*KNOWN, *_added(settings))))
-
-
-def options_of(name: str, settings: Settings) -> tuple[EngineOption, ...]:
-    """The options that a job may set for this engine."""
-    return make_engine(name, settings, None).capabilities.options
 
 
 def parse_raw(

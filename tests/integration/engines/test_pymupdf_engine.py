@@ -100,6 +100,21 @@ def test_corpus_pages_read_well(engine, corpus, name, page, truth, source, most)
     assert ned(corpus, output, truth) < most
 
 
+@pytest.mark.parametrize("name", ["chinese_tables.pdf", "otsl_page9.pdf"])
+def test_printed_rules_make_the_tables_of_a_scan(engine, corpus, name):
+    truth = (corpus / "dev" / "truth" / f"{name}.md").read_text(encoding="utf-8")
+    output = answer(engine, one_page(corpus / "dev" / name), ocr="always")
+    assert output.source == "ocr"
+    wanted = re.findall(r"<table>.*?</table>", truth)
+    tables = [block.content for block in output.blocks if block.type is BlockType.TABLE]
+    assert len(tables) == len(wanted) > 0
+    for table, want in zip(tables, wanted, strict=True):
+        cells = [re.findall(r"<t[rd][^>]*>", each) for each in (table, want)]
+        spans = [[sorted(re.findall(r"\w+=.\d", cell)) for cell in each] for each in cells]
+        assert spans[0] == spans[1]
+        assert Levenshtein.normalized_distance(words(table), words(want)) < 0.03
+
+
 @pytest.mark.parametrize("name", ["horribleocr.pdf", "truetype_font_nomapping.pdf"])
 def test_unsound_text_layers_are_not_used(engine, corpus, name):
     output = answer(engine, one_page(corpus / "dev" / name))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from engines.deepseek.backend import DeepSeekEngine
 from engines.deepseek.output.raw_text import dump
-from engines.registry import make_engine, options_of, parse_raw
+from engines.registry import make_engine, parse_raw
 from shared.blocks import BlockType, PageOutput
 from shared.errors import Misconfigured, OutsideFailed, PageFailed
 from shared.ocr_backend import PDF, RGB, PageBatch, PageInput
@@ -162,9 +162,10 @@ def test_what_is_missing_is_said_with_what_to_do() -> None:
 
 
 def test_its_options_are_known_without_a_model() -> None:
-    names = {option.name for option in options_of("deepseek", _settings())}
+    capabilities = make_engine("deepseek", _settings(), None).capabilities
+    names = {option.name for option in capabilities.options}
     assert {"prompt", "view", "tiles", "max_tokens", "ngram", "turned"} <= names
-    retries = make_engine("deepseek", _settings(), None).capabilities.retry_options
+    retries = capabilities.retry_options
     assert [rung for rung, _ in retries] == ["sampling", "prompt"]
     assert all(set(options) <= names for _, options in retries)
 
