@@ -39,9 +39,8 @@ class Slot:
         if not self.pid:
             return f"{self.spec.name} is about to be started."
         ran = time.monotonic() - self.since
-        sentence = f"{self.spec.name} was started {ran:.0f} s ago and has not joined the bus yet"
         late = "; its log says what it waits for" if ran > LATE_SECONDS else ""
-        return f"{sentence}{late}."
+        return f"{self.spec.name} was started {ran:.0f} s ago and has not joined the bus yet{late}."
 
     def _restarting(self, ending: Ending) -> str:
         wait = max(0.0, self.resume_at - time.monotonic())

@@ -1,4 +1,5 @@
 // Talks to the API, and tells the person what it said.
+import { said } from "./sentences.js";
 import { word } from "./words.js";
 
 export class Refusal extends Error {}
@@ -16,7 +17,7 @@ export async function ask(method, path, body) {
   }
   if (response.status === 401) location.assign("/login");
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) throw new Refusal(answer?.detail ?? word("The server answered {status}.", { status: response.status }));
+  if (!response.ok) throw new Refusal(answer?.detail ? said(answer.detail) : word("The server answered {status}.", { status: response.status }));
   return answer;
 }
 

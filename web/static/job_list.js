@@ -1,5 +1,6 @@
 // Keeps the rows of unfinished jobs up to date while somebody looks.
 import { ask, repeat } from "./answers.js";
+import { said } from "./sentences.js";
 import { count, word } from "./words.js";
 
 const EVERY_MILLISECONDS = 2500;
@@ -23,6 +24,12 @@ function show(row, job) {
   bar.max = total || 1;
   bar.value = done + failed;
   bar.hidden = !OPEN.includes(job.state);
+  if (job.failure && !row.querySelector(".reason")) {
+    const reason = document.createElement("p");
+    reason.className = "bad reason";
+    reason.textContent = said(job.failure.message);
+    row.append(reason);
+  }
 }
 
 // A job may have no first page, and a page no picture yet.

@@ -1,4 +1,5 @@
 // One row of cells for each engine asked for, one cell a page. Changes are drawn once a frame.
+import { said } from "./sentences.js";
 import { word } from "./words.js";
 
 const MANY = 120; // cells from which they are small and without numbers
@@ -91,7 +92,7 @@ export class Strips {
       cell.dataset.phase = task.state;
       cell.dataset.reader = task.engine;
       const note = task.reason || task.choice;
-      if (note) cell.dataset.note = note;
+      if (note) cell.dataset.note = said(note);
       this.name(cell);
     }
     this.changed.clear();

@@ -1,6 +1,7 @@
 // Files that are dropped, chosen or pasted are sent at once, each in its own request.
 import { tell } from "./answers.js";
 import { changedOptions, showOptions } from "./options.js";
+import { said } from "./sentences.js";
 import { word } from "./words.js";
 
 const form = document.querySelector("#convert");
@@ -125,7 +126,7 @@ function send({ file, fields, alone, row }, done) {
     const answer = request.response;
     if (request.status === 401) location.assign("/login");
     else if (request.status === 202) accept(row, answer.jobs[0], alone);
-    else refuse(row, answer?.detail ?? word("The server answered {status}.", { status: request.status }));
+    else refuse(row, answer?.detail ? said(answer.detail) : word("The server answered {status}.", { status: request.status }));
   });
   request.addEventListener("error", () => refuse(row, word("The connection broke. Is the server running?")));
   request.addEventListener("loadend", done);

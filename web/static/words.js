@@ -1,5 +1,5 @@
 // The page's words in the person's language; English is the key.
-const known = JSON.parse(document.querySelector("#words")?.textContent ?? "{}");
+export const known = JSON.parse(document.querySelector("#words")?.textContent ?? "{}");
 
 export function word(text, values = {}) {
   return (known[text] ?? text).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);

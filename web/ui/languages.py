@@ -1,4 +1,4 @@
-"""The words of the interface in other languages. English is the key; a JSON file has the rest."""
+"""The words of the interface in other languages. English is the key; JSON files have the rest."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from web.front import Req
+from web.ui.sentences import Sentences
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 LANGUAGE_COOKIE = "quire_language"
@@ -16,9 +17,16 @@ _FOLDER = Path(__file__).parent.parent / "locales"
 class Words:
     """One language's words."""
 
-    def __init__(self, language: str, known: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        language: str,
+        known: Mapping[str, str],
+        sentences: Mapping[str, str] | None = None,
+    ) -> None:
         self.language = language
         self.known = known
+        self.sentences = sentences or {}
+        self.said = Sentences(self.sentences, known)
 
     def __call__(self, text: str, **values: Any) -> str:
         """The text in this language, its {names} filled in; English where it is not known."""
@@ -33,9 +41,12 @@ class Words:
 @cache
 def words_of(language: str) -> Words:
     """The words of a language that we have."""
-    path = _FOLDER / f"{language}.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return Words(language, known)
+    return Words(language, _read(language), _read(f"{language}.sentences"))
+
+
+def _read(name: str) -> dict[str, str]:
+    path = _FOLDER / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def language_of(request: Req) -> str:

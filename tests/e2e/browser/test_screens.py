@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.steps import make_pdf, upload, wait_until_done
 from tests.e2e.conftest import System
+from tests.fakes.sentences import SAID
 
 pytestmark = pytest.mark.timeout(240)
 SERIOUS = {"serious", "critical"}
@@ -86,6 +87,19 @@ def test_the_browsers_language_is_taken(browser, system: System):
     page = context.new_page()
     page.goto(system.url)
     expect(page.locator("h1")).to_have_text("把文档变成文字")
+    script = page.locator("script[src*='upload.js']").get_attribute("src").split("upload")[0]
+    told = page.evaluate(
+        """async ([path, texts]) => {
+            const { said } = await import(path);
+            return texts.map((text) => said(text));
+        }""",
+        [f"{script}sentences.js", [english for english, _ in SAID]],
+    )
+    assert told == [chinese for _, chinese in SAID]
+    page.locator("#file").set_input_files(
+        files=[{"name": "n.pdf", "mimeType": "", "buffer": b"no"}]
+    )
+    expect(page.locator("#uploads")).to_contain_text("不是可读取的类型")
     context.close()
 
 
