@@ -1,4 +1,4 @@
-"""Ends jobs whose pages are all settled: merges them and writes their files. Sweeps besides.
+"""Ends jobs whose pages are all settled: merges them and writes their files. Tidies besides.
 
 Threads of the collect stage. Nothing that one job does, or the janitor, may end one of them: the
 jobs behind it would stay open for ever, and nothing would say why.
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SHORT_PAGES = 50  # merged in well under a second; longer jobs have a thread of their own
 SWEEP_SECONDS = 600.0  # between two runs of the janitor
+CHECKPOINT_SECONDS = 1.0  # some 20 MB of log at full speed
 SWEEP_AGE_SECONDS = 3600.0  # younger files may belong to an upload under way
 
 Queue = queue.SimpleQueue[str | None]
@@ -47,6 +48,7 @@ class Finisher:
             threading.Thread(target=self._run, args=("short", self._short), daemon=True),
             threading.Thread(target=self._run, args=("long", self._long), daemon=True),
             threading.Thread(target=self._sweep_now_and_then, name="janitor", daemon=True),
+            threading.Thread(target=self._tidy_log, name="checkpoints", daemon=True),
         ]
 
     def start(self) -> None:
@@ -122,3 +124,10 @@ class Finisher:
                 log.exception("the janitor comes again later")
             else:
                 log.info("janitor: %s", report)
+
+    def _tidy_log(self) -> None:
+        while not self._stop.wait(CHECKPOINT_SECONDS):
+            try:
+                self._store.checkpoint()
+            except Exception:
+                log.exception("the log of commits is left to the next commit")

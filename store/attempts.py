@@ -64,12 +64,17 @@ def add_attempts(
 
 def page_tasks(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[PageTask]:
     """Page tasks of rows with all columns of `pages`, in their order, with their history."""
-    histories: dict[Key, list[Attempt]] = {}
-    keys = [(row.job, row.page, row.engine) for row in rows if row.kept]  # hardly ever one
+    kept = histories(connection, [(row.job, row.page, row.engine) for row in rows if row.kept])
+    return [page_task(row, kept.get((row.job, row.page, row.engine), ())) for row in rows]
+
+
+def histories(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, list[Attempt]]:
+    """The attempts that are kept of pages, hardly ever of one."""
+    found: dict[Key, list[Attempt]] = {}
     if keys:
         for row in connection.execute(_OF_KEYS, values_of(keys)):
-            histories.setdefault((row.job, row.page, row.engine), []).append(_attempt(row))
-    return [page_task(row, histories.get((row.job, row.page, row.engine), ())) for row in rows]
+            found.setdefault((row.job, row.page, row.engine), []).append(_attempt(row))
+    return found
 
 
 def _attempt(row: Any) -> Attempt:

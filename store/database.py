@@ -74,6 +74,10 @@ class Database:
         with self._turn, _in_words(), self._writer.begin() as connection:
             yield connection
 
+    def checkpoint(self) -> None:
+        """Move what is committed from the log to its place, as far as nobody has to wait."""
+        self.dialect.checkpoint(self.engine)
+
     def tidy(self) -> None:
         """Give freed space back. OutsideFailed as in `write`."""
         with _in_words():

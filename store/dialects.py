@@ -13,6 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from shared.errors import Misconfigured
+from store.driver import fetch, run_all
 from store.schema import results
 from store.words import SOLID, Term, fts_query, index_text
 
@@ -22,7 +23,10 @@ _MIGRATION_LOCK = _ADVISORY_LOCK + 1
 _BUSY_SECONDS = 30.0  # longest wait for another process's transaction; ours take milliseconds
 _VACUUM_PAGES = 2000  # of 4 KiB in one step, some 20 ms in which nobody else writes
 _VACUUM_STEPS = 100  # in one run of the janitor
-_WAL_BYTES = 64 * 1024 * 1024  # the log file is cut back to this after a large transaction
+# The log file is cut back to this after a large transaction; and a commit that finds it so long
+# moves it to its place itself, which collect otherwise does beside the commits.
+_WAL_BYTES = 64 * 1024 * 1024
+_PAGE_BYTES = 4096
 _PAGE_SEARCH = sa.table("page_search", sa.column("rowid"), sa.column("words"), sa.column("rank"))
 
 
@@ -74,6 +78,9 @@ class Dialect(ABC):
     @abstractmethod
     def matching(self, terms: list[Term]) -> sa.Select[tuple[int, float]]:
         """Result ids (`id`) and ranks (`rank`, the least is best) of pages with all terms."""
+
+    def checkpoint(self, engine: sa.Engine) -> None:  # noqa: B027 - PostgreSQL has its own
+        """Move what is committed from the log to its place, beside writers and readers."""
 
     def tidy(self, engine: sa.Engine) -> None:  # noqa: B027 - PostgreSQL has autovacuum
         """Give freed space back, in small steps."""
@@ -132,9 +139,7 @@ class Sqlite(Dialect):
         """One row per result that has text."""
         words = [(row, index_text(text)) for row, text in rows if text]
         if words:
-            connection.exec_driver_sql(
-                "INSERT INTO page_search (rowid, words) VALUES (?, ?)", words
-            )
+            run_all(connection, "INSERT INTO page_search (rowid, words) VALUES (?, ?)", words)
 
     def remove_words(self, connection: sa.Connection, ids: Sequence[int]) -> None:
         """By row id."""
@@ -149,6 +154,14 @@ class Sqlite(Dialect):
         return sa.select(found.c.rowid.label("id"), found.c.rank.label("rank")).where(
             sa.text("page_search MATCH :fts").bindparams(fts=fts_query(terms))
         )
+
+    def checkpoint(self, engine: sa.Engine) -> None:
+        """PASSIVE: as far as it gets without holding anybody up."""
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        finally:
+            raw.close()
 
     def tidy(self, engine: sa.Engine) -> None:
         """Merge a little of the search index and free pages, each step a short transaction."""
@@ -226,6 +239,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE_BYTES}")
     cursor.execute("PRAGMA cache_size = -16000")  # KiB: the hot part of a large index
     cursor.close()
 
@@ -233,7 +247,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 def _begin(connection: sa.Connection) -> None:
     # A deferred BEGIN that turns into a write fails at once and ignores the busy timeout.
     writes = connection.get_execution_options().get(WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    fetch(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _queue_writers(connection: sa.Connection) -> None:

@@ -27,8 +27,8 @@ def add_asked(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> N
         connection.execute(sa.insert(job_engines), new)
 
 
-def add_used(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Those that pages were read by in place of what was asked for (`used`), where new."""
-    pairs = dict.fromkeys((row["used"], row["key_job"]) for row in rows if row["used"])
+def add_used(connection: sa.Connection, used: Iterable[tuple[str, str | None]]) -> None:
+    """Those that pages of jobs were read by in place of what was asked for, where new."""
+    pairs = dict.fromkeys((job, name) for job, name in used if name)
     if pairs:
-        connection.execute(_ADD, [{"name": name, "key": job} for name, job in pairs])
+        connection.execute(_ADD, [{"name": name, "key": job} for job, name in pairs])

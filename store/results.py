@@ -10,20 +10,22 @@ import sqlalchemy as sa
 from shared.errors import NotFound
 from shared.records import PageResult, PageTask, Retry, Settled
 from shared.states import JobState, PageState
-from store.attempts import add_attempts, page_tasks
+from store.attempts import add_attempts, histories
 from store.blobs import BlobStore
 from store.changes import JobChange
 from store.database import Database
 from store.job_engines import add_used
 from store.jobs import require_job
-from store.page_keys import Key, values_of
+from store.page_keys import Key
+from store.prepared import as_items
 from store.references import References
 from store.rows import (
     MAX_NUMBER,
     VISIBLE,
     canonical,
+    changed_task,
     finite,
-    load_jobs,
+    jobs_of,
     other_than,
     page_result,
     page_task,
@@ -34,10 +36,9 @@ from store.shown import taken_by
 from store.statements import (
     ADD_RESULTS,
     COUNT,
-    JOBS_OF_IDS,
+    JOB_OF_ID,
     LAST_RESULT,
-    OF_KEYS,
-    TURNS_OF_KEYS,
+    OPEN_PAGES_OF_KEYS,
     update_pages,
 )
 from store.words import clean
@@ -70,29 +71,17 @@ class Results:
         mentioned = [sha256 for item in batch for sha256 in _images(item)]
         try:
             with self._database.write() as connection:
-                kept = _attempts_kept(connection, first)
-                fresh = {key: first[key] for key in kept}
-                self._write_pages(connection, fresh, kept)
+                open_rows = _open_rows(connection, first)
+                fresh = {key: first[key] for key in open_rows}
+                changed = _write_pages(connection, fresh, open_rows)
                 self._write_results(connection, fresh, prepared)
-                changes = _count(connection, fresh)
+                changes = _count(connection, fresh, _tasks(connection, open_rows, changed))
         finally:
             for sha256 in mentioned:
                 self._blobs.release(sha256)
         used = {sha256 for item in fresh.values() for sha256 in _images(item)}
         self._references.free(set(mentioned) - used)
         return changes
-
-    def _write_pages(
-        self, connection: sa.Connection, fresh: Mapping[Key, Change], kept: Mapping[Key, int]
-    ) -> None:
-        now = time.time()
-        finals = [_final_row(i, now, kept[k]) for k, i in fresh.items() if isinstance(i, Settled)]
-        retries = [_retry_row(i, kept[k]) for k, i in fresh.items() if isinstance(i, Retry)]
-        for rows in (finals, retries):
-            if rows:
-                connection.execute(update_pages(rows[0]), rows)
-        add_used(connection, finals)
-        add_attempts(connection, ((key, kept[key], item.history) for key, item in fresh.items()))
 
     def _write_results(
         self,
@@ -103,7 +92,7 @@ class Results:
         rows = [{"job": key[0], **prepared[key]} for key in fresh if key in prepared]
         if not rows:
             return
-        last: int = connection.scalar(LAST_RESULT) or 0
+        last: int = LAST_RESULT.rows(connection, {})[0].last or 0
         images = {key: _images(fresh[key]) for key in fresh if key in prepared}
         lost = self._references.require(connection, (s for names in images.values() for s in names))
         links: list[dict[str, Any]] = []
@@ -114,7 +103,7 @@ class Results:
             row.update(id=number, job=key[0], page=key[1], engine=key[2])
             kept = dict.fromkeys(s for s in images[key] if s not in lost)
             links += [{"result": number, "sha256": sha256} for sha256 in kept]
-        connection.execute(ADD_RESULTS, rows)
+        ADD_RESULTS.run_all(connection, rows)
         if links:
             connection.execute(sa.insert(result_images), links)
         self._database.dialect.add_words(connection, [(row["id"], row["text"]) for row in rows])
@@ -231,13 +220,46 @@ def _images(item: Change) -> tuple[str, ...]:
     return item.result.images if isinstance(item, Settled) and item.result else ()
 
 
-def _attempts_kept(connection: sa.Connection, batch: Mapping[Key, Change]) -> dict[Key, int]:
-    """How many attempts are kept of those whose row is open, and in whose turn this fits."""
-    rows: dict[Key, Any] = {}
-    keys = list(batch)
-    for row in connection.execute(TURNS_OF_KEYS, values_of(keys)):
-        rows[row.job, row.page, row.engine] = row
-    return {key: rows[key].kept for key in keys if key in rows and _fits(batch[key], rows[key])}
+def _open_rows(connection: sa.Connection, batch: Mapping[Key, Change]) -> dict[Key, Any]:
+    """The rows of `pages` that are open and in whose turn the item fits, in the batch's order."""
+    found = OPEN_PAGES_OF_KEYS.rows(connection, {"keys": as_items(batch)})
+    rows = {(row.job, row.page, row.engine): row for row in found}
+    return {key: rows[key] for key in batch if key in rows and _fits(batch[key], rows[key])}
+
+
+def _write_pages(
+    connection: sa.Connection, fresh: Mapping[Key, Change], rows: Mapping[Key, Any]
+) -> dict[Key, dict[str, Any]]:
+    """The columns that were set, of each page."""
+    now = time.time()
+    finals: dict[Key, dict[str, Any]] = {}
+    retries: dict[Key, dict[str, Any]] = {}
+    for key, item in fresh.items():
+        kept = rows[key].kept
+        if isinstance(item, Settled):
+            finals[key] = _final_row(item, now, kept)
+        else:
+            retries[key] = _retry_row(item, kept)
+    for changed in (finals, retries):
+        if changed:
+            names = next(iter(changed.values()))
+            keyed = [
+                {**row, "key_job": key[0], "key_page": key[1], "key_engine": key[2]}
+                for key, row in changed.items()
+            ]
+            update_pages(tuple(names)).run_all(connection, keyed)
+    add_used(connection, ((key[0], row["used"]) for key, row in finals.items()))
+    add_attempts(connection, ((key, rows[key].kept, item.history) for key, item in fresh.items()))
+    return finals | retries
+
+
+def _tasks(
+    connection: sa.Connection, rows: Mapping[Key, Any], changed: Mapping[Key, dict[str, Any]]
+) -> list[PageTask]:
+    """The pages as they are now, by page and engine."""
+    kept = histories(connection, [key for key, row in changed.items() if row["kept"]])
+    tasks = [changed_task(rows[key], row, kept.get(key, ())) for key, row in changed.items()]
+    return sorted(tasks, key=lambda task: (task.page, task.asked))
 
 
 def _fits(item: Change, row: Any) -> bool:
@@ -272,9 +294,6 @@ def _retry_row(item: Retry, kept: int) -> dict[str, Any]:
 
 def _common(item: Change, kept: int, engine: str, choice: str, rung: str) -> dict[str, Any]:
     return {
-        "key_job": item.job,
-        "key_page": item.page,
-        "key_engine": item.asked,
         "used": other_than(item.asked, engine),
         "choice": clean(choice),
         "rung": clean(rung)[:16],
@@ -286,7 +305,9 @@ def _common(item: Change, kept: int, engine: str, choice: str, rung: str) -> dic
     }
 
 
-def _count(connection: sa.Connection, fresh: Mapping[Key, Change]) -> list[JobChange]:
+def _count(
+    connection: sa.Connection, fresh: Mapping[Key, Change], tasks: Sequence[PageTask]
+) -> list[JobChange]:
     """Move the counts and revisions of the jobs, and read them back."""
     states: dict[str, dict[str, int]] = {}
     for item in fresh.values():
@@ -295,25 +316,23 @@ def _count(connection: sa.Connection, fresh: Mapping[Key, Change]) -> list[JobCh
             counts[item.state.value] += 1
     if not states:
         return []
-    connection.execute(
-        COUNT,
+    COUNT.run_all(
+        connection,
         [{"key": job, **{f"more_{k}": n for k, n in c.items()}} for job, c in states.items()],
     )
-    tasks: dict[str, list[PageTask]] = {}
-    found = connection.execute(OF_KEYS, values_of(fresh)).all()
-    for task in page_tasks(connection, found):
-        tasks.setdefault(task.job, []).append(task)
-    for told in tasks.values():
-        told.sort(key=lambda task: (task.page, task.asked))
-    changed = load_jobs(connection, JOBS_OF_IDS, {"ids": list(states)})
+    settled: dict[str, list[PageTask]] = {}
+    retried: dict[str, list[PageTask]] = {}
+    for task in tasks:
+        (settled if task.state.is_final else retried).setdefault(task.job, []).append(task)
+    rows = [row for job in states for row in JOB_OF_ID.rows(connection, {"id": job})]
     return [
         JobChange(
             job=job,
-            settled=[task for task in tasks[job.id] if task.state.is_final],
+            settled=settled.get(job.id, []),
             complete=job.state is JobState.RUNNING and job.counts.pending == 0,
-            retried=[task for task in tasks[job.id] if not task.state.is_final],
+            retried=retried.get(job.id, []),
         )
-        for job in changed
+        for job in jobs_of(connection, rows)
     ]
 
 

@@ -57,11 +57,13 @@ def unpack(data: bytes) -> bytes:
     return data[1:] if data[:1] == _PLAIN else zlib.decompress(data)
 
 
-def load_jobs(
-    connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any] | None = None
-) -> list[Job]:
+def load_jobs(connection: sa.Connection, query: sa.Select[Any]) -> list[Job]:
     """The jobs of a query made from JOB_QUERY, in its order, with their artifacts."""
-    rows = connection.execute(query, values).all()
+    return jobs_of(connection, connection.execute(query).all())
+
+
+def jobs_of(connection: sa.Connection, rows: Sequence[Any]) -> list[Job]:
+    """The jobs of rows with the columns of JOB_QUERY, with their artifacts."""
     files: dict[str, dict[str, str]] = {}
     ids = [row.id for row in rows if row.state not in OPEN_STATES]  # open jobs have none
     for start in range(0, len(ids), 500):
@@ -71,7 +73,7 @@ def load_jobs(
     return [_job(row, files.get(row.id, {})) for row in rows]
 
 
-def _job(row: sa.Row[Any], files: Mapping[str, str]) -> Job:
+def _job(row: Any, files: Mapping[str, str]) -> Job:
     settled = row.done + row.failed + row.cancelled
     return Job(
         id=row.id,
@@ -89,7 +91,7 @@ def _job(row: sa.Row[Any], files: Mapping[str, str]) -> Job:
         lane=Lane(row.lane),
         origin=Origin(row.origin),
         parent=row.parent,
-        reuse=row.reuse,
+        reuse=bool(row.reuse),
         counts=Counts(
             total=row.total,
             pending=row.total - settled,
@@ -108,27 +110,38 @@ def _job(row: sa.Row[Any], files: Mapping[str, str]) -> Job:
 
 def page_task(row: sa.Row[Any], history: Sequence[Attempt] = ()) -> PageTask:
     """From a row with all columns of `pages`, and the attempts that are kept of it."""
-    engine = row.used or row.engine
+    return changed_task(row, {}, history)
+
+
+def changed_task(row: Any, changed: Mapping[str, Any], history: Sequence[Attempt] = ()) -> PageTask:
+    """As `page_task`, of any named tuple, after these columns were set.
+
+    Made from what was written: reading the row again takes longer.
+    """
+    now: dict[str, Any] = dict(zip(row._fields, row, strict=True))
+    now.update(changed)
+    asked, route = now["engine"], now["route"]
+    engine = now["used"] or asked
     return PageTask(
-        job=row.job,
-        page=row.page,
+        job=now["job"],
+        page=now["page"],
         engine=engine,
-        state=PageState(row.state),
-        attempts=row.attempts,
-        crashes=row.crashes,
-        reason=row.reason,
-        reason_type=row.reason_type,
-        quarantined=row.quarantined,
-        milliseconds=row.milliseconds,
-        reused_from=row.reused_from,
-        worker=row.worker,
-        source=row.source,
-        finished=row.finished,
-        asked=row.engine,
-        choice=row.choice,
-        rung=row.rung,
-        turn=row.turn,
-        route=Route.from_json(json.loads(row.route), engine) if row.route else None,
+        state=PageState(now["state"]),
+        attempts=now["attempts"],
+        crashes=now["crashes"],
+        reason=now["reason"],
+        reason_type=now["reason_type"],
+        quarantined=bool(now["quarantined"]),
+        milliseconds=now["milliseconds"],
+        reused_from=now["reused_from"],
+        worker=now["worker"],
+        source=now["source"],
+        finished=now["finished"],
+        asked=asked,
+        choice=now["choice"],
+        rung=now["rung"],
+        turn=now["turn"],
+        route=Route.from_json(json.loads(route), engine) if route else None,
         history=tuple(history),
     )
 

@@ -1,10 +1,12 @@
 """The statements of each commit of results, made once: making one takes as long as running it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from store.page_keys import of_keys
+from store.prepared import Prepared
 from store.rows import JOB_QUERY, OPEN_PAGES
 from store.schema import jobs, pages, results
 
@@ -14,15 +16,11 @@ _IS_KEY = (
     pages.c.engine == sa.bindparam("key_engine"),
 )
 
-TURNS_OF_KEYS = of_keys(
-    pages, pages.c.job, pages.c.page, pages.c.engine, pages.c.turn, pages.c.kept
-).where(pages.c.state.in_(OPEN_PAGES))
-OF_KEYS = of_keys(pages)
-OPEN_OF_KEYS = OF_KEYS.where(pages.c.state.in_(OPEN_PAGES))
-LAST_RESULT = sa.select(sa.func.max(results.c.id))
-ADD_RESULTS = sa.insert(results)
-JOBS_OF_IDS = JOB_QUERY.where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))
-COUNT = (
+OPEN_OF_KEYS = of_keys(pages).where(sa.or_(*(pages.c.state == state for state in OPEN_PAGES)))
+OPEN_PAGES_OF_KEYS = Prepared(OPEN_OF_KEYS)
+LAST_RESULT = Prepared(sa.select(sa.func.max(results.c.id).label("last")))
+ADD_RESULTS = Prepared(sa.insert(results))
+COUNT = Prepared(
     sa.update(jobs)
     .where(jobs.c.id == sa.bindparam("key"))
     .values(
@@ -32,15 +30,16 @@ COUNT = (
         revision=jobs.c.revision + 1,
     )
 )
+JOB_OF_ID = Prepared(JOB_QUERY.where(jobs.c.id == sa.bindparam("id")))
 
-_updates: dict[tuple[str, ...], sa.Update] = {}
+_updates: dict[tuple[str, ...], Prepared] = {}
 
 
-def update_pages(row: dict[str, Any]) -> sa.Update:
-    """Sets the columns that the row names, beside the key, in the page of its key."""
-    names = tuple(name for name in row if not name.startswith("key_"))
-    statement = _updates.get(names)
+def update_pages(names: Sequence[str]) -> Prepared:
+    """Sets these columns in the page of a row's `key_job`, `key_page` and `key_engine`."""
+    known = tuple(names)
+    statement = _updates.get(known)
     if statement is None:
-        values: dict[Any, Any] = {name: sa.bindparam(name) for name in names}
-        statement = _updates[names] = sa.update(pages).where(*_IS_KEY).values(values)
+        values: dict[Any, Any] = {name: sa.bindparam(name) for name in known}
+        statement = _updates[known] = Prepared(sa.update(pages).where(*_IS_KEY).values(values))
     return statement

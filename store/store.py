@@ -328,6 +328,10 @@ class Store:
         """Running jobs with all pages settled: after a crash, those to merge and finish."""
         return self._job_list.complete()
 
+    def checkpoint(self) -> None:
+        """Do beside the commits what one of them would have to do now and then: tidy their log."""
+        self._database.checkpoint()
+
     def sweep(self, *, older_than_seconds: float) -> SweepReport:
         """Mend what crashes left, older than that: unfinished deletes and uploads, lost blobs."""
         return self._janitor.sweep(older_than_seconds)

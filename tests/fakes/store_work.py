@@ -1,9 +1,12 @@
 """Documents, jobs and results for tests that use a real store."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from shared.blocks import Block, BlockType
 from shared.records import Job, NewJob, PageResult, Settled
@@ -116,3 +119,24 @@ def row_counts(data: Path) -> Mapping[str, int]:
         }
     finally:
         connection.close()
+
+
+@contextmanager
+def statements_of(store: Store) -> Iterator[list[str]]:
+    """All that SQLite runs meanwhile, values written out, for connections taken meanwhile."""
+    engine = store._database.engine
+    ran: list[str] = []
+
+    def listen(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        connection.set_trace_callback(ran.append)
+
+    def leave(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_trace_callback(None)
+
+    sa.event.listen(engine, "checkout", listen)
+    sa.event.listen(engine, "checkin", leave)
+    try:
+        yield ran
+    finally:
+        sa.event.remove(engine, "checkout", listen)
+        sa.event.remove(engine, "checkin", leave)

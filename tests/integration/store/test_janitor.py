@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
 from store import Store, dialects, janitor
 from tests.fakes.store_work import (
@@ -15,6 +14,7 @@ from tests.fakes.store_work import (
     open_store,
     queued,
     started,
+    statements_of,
     upload,
 )
 
@@ -28,19 +28,9 @@ def store(tmp_path) -> Iterator[Store]:
 
 def test_a_sweep_of_a_sound_directory_holds_up_writers_only_to_tidy(store):
     finished(store, ["one", "two"])
-    began: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest) -> None:
-        if statement == "BEGIN IMMEDIATE":
-            began.append(statement)
-
-    engine = store._database.engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
+    with statements_of(store) as ran:
         store.sweep(older_than_seconds=0)
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
-    assert len(began) == 1
+    assert ran.count("BEGIN IMMEDIATE") == 1
 
 
 def test_nothing_is_wrong_with_a_sound_directory(store, tmp_path):
