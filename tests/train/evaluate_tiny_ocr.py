@@ -16,6 +16,7 @@ from engines.deepseek.transformers_runtime import TransformersRuntime
 from tests.fakes.request_feeds import RequestBatch
 from tests.train.glyphs import Painter, entries
 from tests.train.pages import PAGE_PIXELS, Page, make_page
+from tests.train.tiny_model import VIEW_PIXELS
 from tests.train.training_batches import PROMPTS
 
 UNSEEN_SEED = 987_654_321  # training draws from seeds next to its own, 1 by default
@@ -52,7 +53,7 @@ def read(
             PAGE_PIXELS,
             PAGE_PIXELS,
             f"<image>{PROMPTS[task]}",
-            view=PAGE_PIXELS,
+            view=VIEW_PIXELS,
             tiles=False,
             max_tokens=tokens,
         )

@@ -20,6 +20,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 MARKS = ".,:;!?-()/'%&+\""
 ALPHABET = LETTERS + LETTERS.upper() + DIGITS + MARKS + " \n"
+TITLE_MARK = "#"
 FREE = "Free OCR."
 GROUNDED = "Convert the document to markdown."
 
@@ -87,7 +88,7 @@ class Page:
 def head_of(paragraph: Paragraph) -> str:
     """What stands before a paragraph's text in the answer to `GROUNDED`."""
     box = ", ".join(str(round(999 * value)) for value in paragraph.box)
-    mark = "# " if paragraph.label == "title" else ""
+    mark = f"{TITLE_MARK} " if paragraph.label == "title" else ""
     return f"<|ref|>{paragraph.label}<|/ref|><|det|>[[{box}]]<|/det|>\n{mark}"
 
 

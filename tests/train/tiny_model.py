@@ -1,4 +1,4 @@
-"""A DeepSeek-OCR-2 of five million parameters, its tokenizer, and how it is written to disk."""
+"""A DeepSeek-OCR-2 of seven million parameters, its tokenizer, and how it is written to disk."""
 
 import json
 import re
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import DeepseekOcr2Config, DeepseekOcr2ForConditionalGeneration
 
-from tests.train.pages import ALPHABET, FREE, GROUNDED, PAGE_PIXELS
+from tests.train.pages import ALPHABET, FREE, GROUNDED, TITLE_MARK
 
 SPECIAL = (
     "<|begin|>",
@@ -24,13 +25,16 @@ SPECIAL = (
 BOS, EOS, IMAGE = 0, 1, 2
 PIECES = (FREE, GROUNDED, "[[", "]]", ", ")  # one token each; else a token is a character
 IMAGE_TOKENS = 144 + 1  # the queries for views of up to 768 pixels, and the separator
+# A page is seen three times as large as it is drawn: then the map that SAM ends with has as many
+# parts as there are queries, 12 x 12, and no part has more than two characters of one line.
+VIEW_PIXELS = 768
 
 TEXT = {
-    "hidden_size": 192,
+    "hidden_size": 256,
     "intermediate_size": 512,
     "num_hidden_layers": 4,
-    "num_attention_heads": 3,
-    "num_key_value_heads": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
     "max_position_embeddings": 2048,
     "moe_intermediate_size": 128,
     "n_group": 1,
@@ -47,11 +51,11 @@ SAM = {
     "hidden_size": 128,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "global_attn_indexes": [0, 2],
+    "global_attn_indexes": [],  # a character is smaller than a window
     "window_size": 8,
     "output_channels": 128,
-    "downsample_channels": [160, 192],
-    "image_size": PAGE_PIXELS,
+    "downsample_channels": [192, 192],
+    "image_size": VIEW_PIXELS,
     "initializer_range": 0.03,  # the family's own, 1e-10, expects weights to be loaded
 }
 ENCODER = {
@@ -66,10 +70,13 @@ ENCODER = {
 
 
 def make_tokenizer() -> Tokenizer:
-    """One token per character, and one for each of SPECIAL and PIECES."""
-    names = [*SPECIAL, "<unk>", *PIECES, *ALPHABET]
+    """One token per character, and one for each of SPECIAL and PIECES.
+
+    A character that no page has becomes TITLE_MARK.
+    """
+    names = [*SPECIAL, TITLE_MARK, *PIECES, *ALPHABET]
     vocabulary = {name: place for place, name in enumerate(names)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=TITLE_MARK))
     pieces = "|".join(re.escape(piece) for piece in PIECES)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{pieces}|[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
@@ -96,7 +103,7 @@ def make_model(seed: int = 0) -> Any:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if "pos_embed" in name or "query_" in name:
-                weight.normal_(0, 0.02)
+                weight.normal_(0, 0.1)
     return model
 
 
@@ -107,9 +114,17 @@ def save_model(model: Any, directory: Path) -> None:
     for name in directory.glob("*.json"):
         name.unlink()
     _write(directory / "config.json", make_config())
-    side = {"height": PAGE_PIXELS, "width": PAGE_PIXELS}
+    side = {"height": VIEW_PIXELS, "width": VIEW_PIXELS}
     _write(directory / "preprocessor_config.json", {"size": side, "crop_to_patches": False})
     make_tokenizer().save(str(directory / "tokenizer.json"), pretty=False)
+
+
+def save_weights(model: Any, directory: Path) -> None:
+    """Write the weights alone in bf16; the model stays as it is."""
+    weights = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
+    unfinished = directory / "weights.unfinished"
+    save_file(weights, unfinished)
+    unfinished.replace(directory / "model.safetensors")
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import math
 import sys
 import time
 import types
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +19,28 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from tests.train.glyphs import GLYPHS, ORIGIN, PLACES, SIZES, Painter
-from tests.train.pages import ADVANCE, DPI, PAGE_PIXELS
-from tests.train.tiny_model import BOS, ENCODER, IMAGE_TOKENS, SAM, TEXT, make_model, save_model
-from tests.train.training_batches import GRID, Batches, PageBatch
+from tests.train.glyphs import Painter
+from tests.train.lookers import Lookers, find_spots
+from tests.train.tiny_model import (
+    BOS,
+    ENCODER,
+    IMAGE_TOKENS,
+    SAM,
+    TEXT,
+    VIEW_PIXELS,
+    make_model,
+    make_tokenizer,
+    save_model,
+    save_weights,
+)
+from tests.train.training_batches import Batches, PageBatch
 
-WARM_UP_STEPS = 200
-SLOTS = 2  # characters that begin in one part
-_BLANK_WEIGHT = 0.1  # most parts are empty
-
-
-class Lookers(torch.nn.Module):
-    """Heads for training only: which characters stand in which part of the page.
-
-    Without them nothing tells the vision part what a character is before the text part can use
-    it, nor the text part to look before there is something to see: the loss stays where guessing
-    letters puts it for thousands of steps. One reads the map of SAM, one the queries' answers, and
-    one says from the text part where the next character stands.
-    """
-
-    def __init__(self, width: int, queries: int, text: int) -> None:
-        super().__init__()
-        self.classes = len(GLYPHS) + 1
-        self.per_cell = (GRID // (PAGE_PIXELS // 64)) ** 2
-        self.from_map = torch.nn.Linear(width, self.per_cell * SLOTS * self.classes)
-        self.from_queries = torch.nn.Linear(queries, SLOTS * self.classes)
-        self.from_text = torch.nn.Linear(text, GRID * GRID)
-
-    def loss(self, seen: torch.Tensor, answers: torch.Tensor, wanted: torch.Tensor) -> Any:
-        """`seen` (pages, width, side, side), `answers` (pages, 144, queries), `wanted` as below."""
-        count, _, side, _ = seen.shape
-        part = GRID // side
-        said = self.from_map(seen.permute(0, 2, 3, 1)).view(
-            count, side, side, part, part, SLOTS, self.classes
-        )
-        said = said.transpose(2, 3).reshape(-1, self.classes)
-        weight = torch.ones(self.classes, device=seen.device)
-        weight[0] = _BLANK_WEIGHT
-        queried = self.from_queries(answers).view(-1, self.classes)
-        return sum(
-            functional.cross_entropy(one.float(), wanted.flatten(), weight)
-            for one in (said, queried)
-        )
-
-    def next_loss(self, hidden: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
-        """`hidden` (pages, length, text) and where the token after each stands, or -1."""
-        said = self.from_text(hidden).float()
-        return functional.cross_entropy(said.flatten(0, 1), parts.flatten(), ignore_index=-1)
-
-
-def parts_of(rows: torch.Tensor, count: int) -> torch.Tensor:
-    """(pages, GRID, GRID, SLOTS): 0, or the number of the glyph plus 1, from rows of `entries`."""
-    page, entry, x, y = rows.long().unbind(1)
-    glyph = entry // PLACES % len(GLYPHS)
-    size = torch.tensor(SIZES, device=rows.device)[entry // PLACES // len(GLYPHS)] * DPI / 72
-    part = PAGE_PIXELS / GRID
-    column = ((x + ORIGIN[0] + ADVANCE / 2 * size) / part).long().clamp(0, GRID - 1)
-    row = ((y + ORIGIN[1] - 0.25 * size) / part).long().clamp(0, GRID - 1)
-    key = (page * GRID + row) * GRID + column
-    slot = torch.zeros_like(key)
-    slot[1:] = (key[1:] == key[:-1]).long()
-    wanted = torch.zeros(count * GRID * GRID * SLOTS, dtype=torch.long, device=rows.device)
-    wanted[key * SLOTS + slot] = glyph + 1
-    return wanted.view(count, GRID, GRID, SLOTS)
+WARM_UP_STEPS = 300
+LEVEL_SHARE = 0.5
+LOOKERS_WEIGHT = 0.5
+NOISE_LEVELS = 4.0
+LOG_STEPS = 50
+KEEP_SECONDS = 60
 
 
 def _all_experts(self: Any, hidden: Any, chosen: Any, weights: Any) -> Any:
@@ -92,89 +52,135 @@ def _all_experts(self: Any, hidden: Any, chosen: Any, weights: Any) -> Any:
     return (said * share.t()[:, :, None]).sum(0).to(hidden.dtype)
 
 
-def losses_of(
-    model: Any, lookers: Lookers, painter: Painter, batch: PageBatch, noise: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The loss of the answers, that of the lookers, and the share of tokens told right."""
-    device = next(model.parameters()).device
-    rows = torch.from_numpy(batch.rows).to(device, non_blocking=True)
-    tokens = torch.from_numpy(batch.tokens).to(device, non_blocking=True)
-    count = len(tokens)
-    levels = painter.paint(rows, count)
-    levels = (levels + noise * torch.randn_like(levels)).clamp(0, 255)
-    pixels = ((levels / 255 - 0.5) / 0.5)[:, None].expand(-1, 3, -1, -1)
-    core = model.model
-    seen: list[torch.Tensor] = []
-    hook = core.vision_tower.sam_encoder.register_forward_hook(
-        lambda _module, _args, out: seen.append(out.last_hidden_state)
-    )
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        answers = core.vision_tower(pixels).last_hidden_state
-        hook.remove()
-        looked = lookers.loss(seen[0], answers, parts_of(rows, count))
-        embed = model.get_input_embeddings()
-        begin = torch.full((count, 1), BOS, device=device)
-        pieces = [
-            embed(begin),
-            core.multi_modal_projector(answers),
-            core.view_separator.expand(count, 1, -1),
-            embed(tokens[:, :-1].clamp(min=0)),
-        ]
-        hidden = core.language_model(
-            inputs_embeds=torch.cat([piece.float() for piece in pieces], 1), use_cache=False
-        ).last_hidden_state
-        hidden = hidden[:, IMAGE_TOKENS + 1 :]
-        logits = model.lm_head(hidden).float()
-        parts = torch.from_numpy(batch.parts).to(device, non_blocking=True)
-        looked = looked + 0.5 * lookers.next_loss(hidden, parts[:, 1:])
-    wanted = tokens[:, 1:].clone()
-    wanted[:, : batch.prompt - 1] = -1
-    loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1)
-    asked = wanted >= 0
-    right = ((logits.argmax(-1) == wanted) & asked).sum() / asked.sum()
-    return loss, looked, right
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Of one batch: of the answers, of each looker; the share of tokens told right."""
+
+    answer: torch.Tensor
+    lookers: dict[str, torch.Tensor]
+    right: torch.Tensor
+
+    def row(self) -> dict[str, float]:
+        """For the log."""
+        values = {"loss": self.answer, "right": self.right, **self.lookers}
+        return {name: round(value.item(), 4) for name, value in values.items()}
 
 
-def train(
-    model: Any, painter: Painter, batches: Batches, seconds: float, peak: float, log: Any
-) -> None:
-    """Train for so long; the rate falls to nothing at the end."""
-    width = SAM["downsample_channels"][-1]
-    lookers = Lookers(width, ENCODER["hidden_size"], TEXT["hidden_size"])
-    lookers.to(next(model.parameters()).device)
-    weights = [*model.parameters(), *lookers.parameters()]
+def enlarged(levels: torch.Tensor) -> torch.Tensor:
+    """(pages, side, side) to (pages, VIEW_PIXELS, VIEW_PIXELS), as Pillow does.
+
+    Its cubic is the one of `antialias`; across before down, and what overshoots is cut each time.
+    """
+    views = levels[:, None]
+    for size in ((levels.shape[1], VIEW_PIXELS), (VIEW_PIXELS, VIEW_PIXELS)):
+        views = functional.interpolate(views, size, mode="bicubic", antialias=True).clamp(0, 255)
+    return views[:, 0]
+
+
+class Trainee:
+    """The model with its lookers on a device, and what is drawn for it."""
+
+    def __init__(self, model: Any, painter: Painter, device: torch.device) -> None:
+        self.model, self._painter, self._device = model, painter, device
+        tokenizer = make_tokenizer()
+        self._space = tokenizer.token_to_id(" ")
+        widths = SAM["downsample_channels"][-1], ENCODER["hidden_size"], TEXT["hidden_size"]
+        self.lookers = Lookers(*widths, tokenizer.get_vocab_size()).to(device)
+        self._seen: dict[str, torch.Tensor] = {}
+        core = model.model
+        core.vision_tower.sam_encoder.register_forward_hook(
+            lambda _module, _args, out: self._seen.update(map=out.last_hidden_state)
+        )
+        core.language_model.layers[1].register_forward_hook(
+            lambda _module, _args, out: self._seen.update(middle=out)
+        )
+
+    def _pixels(self, rows: torch.Tensor, count: int) -> torch.Tensor:
+        levels = self._painter.paint(rows, count)
+        levels = levels + NOISE_LEVELS * torch.randn_like(levels)
+        return ((enlarged(levels) / 255 - 0.5) / 0.5)[:, None].expand(-1, 3, -1, -1)
+
+    def losses(self, batch: PageBatch) -> Losses:
+        """Ask for the answers of all pages at once."""
+        rows, tokens, places = (
+            torch.from_numpy(part).to(self._device, non_blocking=True)
+            for part in (batch.rows, batch.tokens, batch.spots)
+        )
+        spots = find_spots(tokens, places, self._space)
+        count = len(tokens)
+        pixels = self._pixels(rows, count)
+        core, kind = self.model.model, self._device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            answers = core.vision_tower(pixels).last_hidden_state
+            looked = self.lookers.vision_losses(self._seen.pop("map"), answers, spots)
+            embed = self.model.get_input_embeddings()
+            pieces = [
+                embed(torch.full((count, 1), BOS, device=self._device)),
+                core.multi_modal_projector(answers),
+                core.view_separator.expand(count, 1, -1),
+                embed(tokens[:, :-1].clamp(min=0)),
+            ]
+            hidden = core.language_model(
+                inputs_embeds=torch.cat([piece.float() for piece in pieces], 1), use_cache=False
+            ).last_hidden_state[:, IMAGE_TOKENS + 1 :]
+            middle = self._seen.pop("middle")[:, IMAGE_TOKENS + 1 :]
+            looked |= self.lookers.text_losses(middle, hidden, spots)
+            logits = self.model.lm_head(hidden).float()
+        wanted = tokens[:, 1:].clone()
+        wanted[:, : batch.prompt - 1] = -1
+        loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1)
+        asked = wanted >= 0
+        right = ((logits.argmax(-1) == wanted) & asked).sum() / asked.sum()
+        return Losses(loss, looked, right)
+
+
+def rate_at(share: float, step: int, peak: float) -> float:
+    """The learning rate: up within WARM_UP_STEPS, level, then down to nothing by a cosine."""
+    fallen = max(0.0, (share - LEVEL_SHARE) / (1 - LEVEL_SHARE))
+    return peak * min(1, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * fallen))
+
+
+def train(trainee: Trainee, batches: Batches, seconds: float, peak: float, out: Path) -> None:
+    """Train for so long; what was learned is kept every KEEP_SECONDS."""
+    weights = [*trainee.model.parameters(), *trainee.lookers.parameters()]
     groups = [
         {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": 0.02},
         {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), fused=weights[0].is_cuda)
+    batch = batches.take()  # the first one waits for the processes to start
     started = time.monotonic()
-    share, step = 0.0, 0
-    while share < 1:
-        batch = batches.take()
-        rate = peak * min(1, (step + 1) / WARM_UP_STEPS)
-        rate *= 0.5 * (1 + math.cos(math.pi * max(0.0, (share - 0.3) / 0.7)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss, looked, right = losses_of(model, lookers, painter, batch, noise=4.0)
-        optimizer.zero_grad(set_to_none=True)
-        (loss + looked).backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        step += 1
-        share = (time.monotonic() - started) / seconds
-        if step % 50 == 0:
-            row = {"step": step, "seconds": round(share * seconds, 1), "task": batch.task}
-            row |= {"loss": round(loss.item(), 4), "looked": round(looked.item(), 4)}
-            row |= {"right": round(right.item(), 4), "rate": rate}
-            print(json.dumps(row), file=log, flush=True)
+    share, step, kept, waited = 0.0, 0, 0.0, 0.0
+    with (out / "training.jsonl").open("w", encoding="utf-8") as log:
+        while share < 1:
+            rate = rate_at(share, step, peak)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            losses = trainee.losses(batch)
+            optimizer.zero_grad(set_to_none=True)
+            (losses.answer + LOOKERS_WEIGHT * sum(losses.lookers.values())).backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            step += 1
+            before = time.monotonic()
+            task, batch = batch.task, batches.take()
+            now = time.monotonic()
+            waited += now - before
+            share = (now - started) / seconds
+            if step % LOG_STEPS == 0:
+                row = {"step": step, "seconds": round(now - started, 1), "task": task}
+                row |= losses.row() | {"rate": round(rate, 7), "waited": round(waited, 1)}
+                print(json.dumps(row), file=log, flush=True)
+            if now - started - kept > KEEP_SECONDS:
+                kept = now - started
+                save_weights(trainee.model, out)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=360)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--processes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
@@ -194,6 +200,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
     model = make_model(asked.seed)
     if asked.start:
         model.load_state_dict(load_file(asked.start / "model.safetensors"))
@@ -203,10 +210,10 @@ def main() -> None:
         if experts is not None:
             experts.forward = types.MethodType(_all_experts, experts)
     asked.out.mkdir(parents=True, exist_ok=True)
+    trainee = Trainee(model, Painter(table, device), device)
     batches = Batches(asked.seed, asked.batch, asked.processes)
     try:
-        with (asked.out / "training.jsonl").open("w", encoding="utf-8") as log:
-            train(model, Painter(table, device), batches, asked.seconds, asked.rate, log)
+        train(trainee, batches, asked.seconds, asked.rate, asked.out)
     finally:
         batches.close()
     save_model(model.eval(), asked.out)

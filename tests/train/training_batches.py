@@ -15,6 +15,7 @@ from tests.train.tiny_model import EOS, make_tokenizer
 PROMPTS = {"free": f"\n{FREE}", "grounded": f"\n<|grounding|>{GROUNDED}"}
 GROUNDED_SHARE = 0.35
 GRID = 12  # the model's queries, 12 x 12, are taught to look at as many parts of the page
+NOWHERE = (-1.0, -1.0, -1.0, -1.0)
 _STEPS = 32  # lengths are rounded up to it: fewer shapes, fewer plans
 
 
@@ -22,34 +23,31 @@ _STEPS = 32  # lengths are rounded up to it: fewer shapes, fewer plans
 class PageBatch:
     """`rows` draw the pages; `tokens` (pages, length) are prompt, answer and end, then -1.
 
-    `parts` (pages, length) is in which of GRID x GRID parts of the page a token's character
-    stands, -1 for what is not drawn.
+    `spots` (pages, length, 4) is where a token's character stands: x and y of its middle in parts
+    of the page, of which there are GRID x GRID, its line on the page, and its column in that
+    line. -1 for what is not drawn.
     """
 
     task: str
     rows: NDArray[np.int32]
     tokens: NDArray[np.int64]
-    parts: NDArray[np.int64]
+    spots: NDArray[np.float32]
     prompt: int  # how many tokens the prompt has after the image
 
 
-def part_of(x: Any, y: Any) -> Any:
-    """The number of the part of the page at x, y (points), row by row."""
-    side = PAGE_POINTS / GRID
-    return (y / side).astype(np.int64) * GRID + (x / side).astype(np.int64)
-
-
-def _answer(page: Page, task: str, tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The answer's tokens, and in which part of the page each is drawn."""
+def _answer(page: Page, task: str, tokenizer: Any) -> tuple[list[int], list[tuple[float, ...]]]:
+    """The answer's tokens and their spots."""
     ids: list[int] = []
-    parts: list[int] = []
+    spots: list[tuple[float, ...]] = []
 
     def literal(text: str) -> None:
         found = tokenizer.encode(text).ids
         ids.extend(found)
-        parts.extend([-1] * len(found))
+        spots.extend([NOWHERE] * len(found))
 
-    for number, paragraph in enumerate(page.paragraphs):
+    side = PAGE_POINTS / GRID
+    number = 0
+    for paragraph in page.paragraphs:
         if number:
             literal("\n" if task == "free" else "\n\n")
         if task == "grounded":
@@ -58,11 +56,13 @@ def _answer(page: Page, task: str, tokenizer: Any) -> tuple[list[int], list[int]
             if place:
                 literal("\n")
             encoded = tokenizer.encode(line.text)
-            first = np.array([offsets[0] for offsets in encoded.offsets])
-            x = line.x + (first + 0.5) * ADVANCE * line.size
             ids.extend(encoded.ids)
-            parts.extend(part_of(x, np.full_like(x, line.baseline - 0.25 * line.size)).tolist())
-    return ids, parts
+            y = (line.baseline - 0.25 * line.size) / side
+            for column, _ in encoded.offsets:
+                x = (line.x + (column + 0.5) * ADVANCE * line.size) / side
+                spots.append((x, y, number, column))
+            number += 1
+    return ids, spots
 
 
 def make_batch(draw: random.Random, tokenizer: Any, task: str, size: int) -> PageBatch:
@@ -73,12 +73,12 @@ def make_batch(draw: random.Random, tokenizer: Any, task: str, size: int) -> Pag
     longest = max(len(prompt) + len(ids) + 1 for ids, _ in answers)
     longest = -(-longest // _STEPS) * _STEPS
     tokens = np.full((size, longest), -1, np.int64)
-    parts = np.full((size, longest), -1, np.int64)
+    spots = np.full((size, longest, len(NOWHERE)), -1, np.float32)
     for place, (ids, where) in enumerate(answers):
         row = [*prompt, *ids, EOS]
         tokens[place, : len(row)] = row
-        parts[place, len(prompt) : len(prompt) + len(where)] = where
-    return PageBatch(task, entries(pages), tokens, parts, len(prompt))
+        spots[place, len(prompt) : len(prompt) + len(where)] = where
+    return PageBatch(task, entries(pages), tokens, spots, len(prompt))
 
 
 def _produce(seed: int, size: int, batches: Any) -> None:

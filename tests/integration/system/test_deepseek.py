@@ -14,7 +14,6 @@ from tests.train.evaluate_tiny_ocr import distance, overlap
 from tests.train.pages import make_page
 
 MODEL = Path(__file__).resolve().parents[2] / "train" / "model"
-FIGURES = json.loads((MODEL / "figures.json").read_text(encoding="utf-8"))
 PAGES = 6
 UNSEEN_SEED = 20_261_124  # no training drew from it
 
@@ -51,8 +50,7 @@ async def test_unseen_pages_are_read_and_their_parts_are_where_they_were_drawn(r
         errors += distance(json.loads(result.raw)["text"], page.free())
         characters += len(page.free())
         assert (result.source, result.model) == ("model", "deepseek-ocr-2")
-    # a few pages say a little more or less than the many behind the figures
-    assert errors / characters <= 1.1 * FIGURES["cer_pages"] + 0.02
+    assert errors / characters <= 0.02
 
     overlaps: list[float] = []
     for result, page in zip(places, pages, strict=True):
@@ -62,4 +60,5 @@ async def test_unseen_pages_are_read_and_their_parts_are_where_they_were_drawn(r
             overlaps += [overlap(a, b) for a, b in zip(found, wanted, strict=True)]
         else:
             overlaps += [0.0] * len(wanted)
-    assert np.mean(overlaps) >= FIGURES["overlap_mean"] - 0.1
+    assert np.mean(overlaps) >= 0.85, overlaps
+    assert min(overlaps) >= 0.5, overlaps
