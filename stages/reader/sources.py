@@ -80,4 +80,4 @@ def describe(error: Exception) -> tuple[str, str]:
         return "damaged", "Its number of pages is impossible, or far too large to be read."
     if isinstance(error, MemoryError) or any(word in detail.lower() for word in OUT_OF_MEMORY):
         return "out_of_memory", "It needs more memory than reading a document may take."
-    return "damaged", f"It is damaged and could not be read ({detail})."
+    return "damaged", f"It is damaged and could not be read ({detail.rstrip('.')})."

@@ -13,7 +13,7 @@ repeat(async () => {
     card.querySelector("[data-part=status]").textContent = word(engine.status);
     card.querySelector("input").disabled = engine.status === "disabled";
     const load = card.querySelector("[data-part=load]");
-    if (engine.message) showTicks(load, said(engine.message));
+    if (engine.message) showTicks(load, said(engine.message.replace(`${engine.name} is not started. `, "")));
     else load.textContent = `${word("{n} waiting", { n: engine.queue.pages })} · ${word("{n} pages a minute", { n: Math.round(engine.pages_a_minute) })}`;
   }
 }, 4000);

@@ -35,6 +35,7 @@ function showJob(job) {
   const state = document.querySelector("#job-state");
   state.dataset.state = job.state;
   state.querySelector("[data-part=word]").textContent = word(job.state);
+  document.querySelector("#again-failed").hidden = !job.counts.failed || !FINAL.includes(job.state);
   progress.show(job);
 }
 
@@ -79,11 +80,17 @@ async function attempt(work) {
   }
 }
 
+function runAgain(pages) {
+  form.elements.pages.value = pages;
+  again.showModal();
+}
+
 const deletion = document.querySelector("#delete-dialog");
 const again = document.querySelector("#again-dialog");
 article.addEventListener("click", ({ target }) => {
   if (target.id === "delete") deletion.showModal();
-  else if (target.id === "again") again.showModal();
+  else if (target.id === "again") runAgain(article.dataset.pages);
+  else if (target.id === "again-failed") runAgain(strips.failed());
   else if (target.id === "cancel") {
     target.disabled = true;
     attempt(() => ask("POST", `${api}/cancel`));
@@ -161,7 +168,7 @@ onKey("+", () => zoomBy(reading.root, 1));
 onKey("-", () => zoomBy(reading.root, -1));
 onKey("0", () => zoomBy(reading.root, 0));
 onKey("c", () => attempt(() => reading.copy()));
-onKey("r", () => again.showModal());
+onKey("r", () => runAgain(article.dataset.pages));
 onKey("d", () => {
   const menu = document.querySelector("#downloads");
   if (!menu) return;

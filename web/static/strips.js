@@ -32,6 +32,17 @@ export class Strips {
     return cell && { page: Number(cell.dataset.page), engine: cell.parentElement.dataset.engine };
   }
 
+  // The pages that failed, whoever was asked to read them, as a person would write them: 3-5,8.
+  failed() {
+    const cells = [...this.root.querySelectorAll('.cell[data-phase="failed"]')];
+    const runs = [];
+    for (const page of [...new Set(cells.map((cell) => Number(cell.dataset.page)))].sort((a, b) => a - b)) {
+      if (runs.length && runs.at(-1).to === page - 1) runs.at(-1).to = page;
+      else runs.push({ from: page, to: page });
+    }
+    return runs.map(({ from, to }) => (from === to ? from : `${from}-${to}`)).join(",");
+  }
+
   measure() {
     for (const strip of this.root.querySelectorAll(".strip")) strip.classList.toggle("many", strip.childElementCount > MANY);
   }

@@ -14,7 +14,7 @@ export function showTicks(node, text) {
   node.replaceChildren(...text.split("`").map((part, at) => {
     if (at % 2 === 0) return part;
     const code = document.createElement("code");
-    code.textContent = part;
+    for (const piece of part.split(/(?<=,)/)) code.append(piece, document.createElement("wbr"));
     return code;
   }));
 }

@@ -87,10 +87,11 @@ def marked_hits(snippet: str) -> Markup:
 
 
 def code_in_ticks(text: str) -> Markup:
-    """A description with what stands in backticks as <code>."""
+    """A sentence with what stands in backticks as <code>, which may break behind commas."""
     parts = str(escape(text)).split("`")
-    marked = [f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts)]
-    return Markup("".join(marked))  # noqa: S704  escaped above
+    for at in range(1, len(parts), 2):
+        parts[at] = f"<code>{parts[at].replace(',', ',<wbr>')}</code>"
+    return Markup("".join(parts))  # noqa: S704  escaped above
 
 
 def size_text(count: float) -> str:
@@ -106,6 +107,8 @@ def duration_text(seconds: float | None) -> str:
     """83.2 as "1 min 23 s"."""
     if seconds is None:
         return ""
+    if seconds < 0.095:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

@@ -98,3 +98,5 @@ def test_the_strip_shows_how_a_page_came_about_and_what_was_refused(
     page.locator(".history-of-page summary").click()
     page.locator("[data-said='0']").click()
     expect(page.locator(".history-of-page pre")).to_contain_text("and so on and so on")
+    page.get_by_role("button", name="Run the failed pages again").click()
+    expect(page.locator("#again-form [name=pages]")).to_have_value("4")
