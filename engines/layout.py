@@ -12,6 +12,12 @@ from engines.tables import rows_html
 
 _KEEP_OCR = 2  # pymupdf4llm's OCRMode.SELECT_KEEP_OLD: text that is there is never read again
 _NEVER = 0
+# A relation, and no word but the names of functions: a formula, which the model takes for a heading
+# where it stands alone in a larger or bolder type.
+_FORMULA = re.compile(
+    r"(?=[^=≈≠≤≥≡∝∈]*[\w)\]}]\s*[=≈≠≤≥≡∝∈]\s*[\w(\[{+−-])"
+    r"(?!.*(?<![^\W\d_])(?!(?:arc)?(?:sin|cos|tan)|lim|log|exp|max|min|mod|det|dim)[^\W\d_]{3})"
+)
 _CAPTION = re.compile(r"(?:Figure|Fig\.|Table|Listing|Algorithm|Abb\.|Tabelle)\s*\d+\s*[.:]")
 
 
@@ -75,6 +81,8 @@ def _region(box: Any, *, key_value_tables: bool) -> Region:
     )
     if kind == "section-header" and lines and _CAPTION.match(lines[0].text):
         kind = "caption"
+    if kind == "section-header" and len(lines) == 1 and _FORMULA.match(lines[0].text):
+        kind = "text"
     return Region(kind, (box.x0, box.y0, box.x1, box.y1), lines, table)
 
 
