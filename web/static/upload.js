@@ -1,5 +1,5 @@
 // Files that are dropped, chosen or pasted are sent at once, each in its own request.
-import { tell } from "./answers.js";
+import { ask, repeat, tell } from "./answers.js";
 import { changedOptions, showOptions } from "./options.js";
 import { said } from "./sentences.js";
 import { word } from "./words.js";
@@ -144,16 +144,45 @@ function accept(row, job, alone) {
   link.href = `/jobs/${job.id}`;
   link.textContent = row.name.textContent;
   row.name.replaceWith(link);
+  follow({ ...row, name: link }, job.id);
   row.state.textContent = word("accepted");
+}
+
+// What was accepted is followed where it stands, until it has ended.
+const followed = new Map();
+
+function follow(row, id) {
+  if (!followed.size) repeat(look, 2000);
+  followed.set(id, row);
+}
+
+async function look() {
+  for (const [id, row] of followed) {
+    const { state, counts, failure } = await ask("GET", `/api/v1/jobs/${id}`);
+    row.state.textContent = word(state);
+    row.state.className = "state";
+    row.state.dataset.state = state;
+    row.bar.hidden = !counts.total || !["queued", "running"].includes(state);
+    row.bar.max = counts.total || 1;
+    row.bar.value = counts.done + counts.failed;
+    if (["queued", "running"].includes(state)) continue;
+    followed.delete(id);
+    if (failure) explain(row, said(failure.message));
+  }
+  return followed.size > 0;
 }
 
 function refuse(row, sentence) {
   row.bar.hidden = true;
   row.state.textContent = word("refused");
+  explain(row, sentence);
+  tell(sentence.includes(row.name.textContent) ? sentence : `${row.name.textContent}: ${sentence}`, true);
+}
+
+function explain(row, sentence) {
   row.row.classList.add("bad");
   const reason = document.createElement("p");
   reason.className = "bad";
   reason.textContent = sentence;
   row.row.append(reason);
-  tell(`${row.name.textContent}: ${sentence}`, true);
 }

@@ -98,9 +98,14 @@ def test_a_refusal_is_said_in_a_sentence(page: Page, system: System, tmp_path: P
     bad = tmp_path / "notes.pdf"
     bad.write_text("These are notes, and no PDF.")
     page.goto(system.url)
-    page.locator("#file").set_input_files([bad])
-    row = page.locator("#uploads li")
-    expect(row).to_contain_text("none of the types that can be read")
+    cut = tmp_path / "cut.pdf"
+    cut.write_bytes(b"%PDF-1.7 and no more")
+    good = make_pdf(tmp_path / "beside.pdf", 1, "Kublai")
+    page.locator("#file").set_input_files([bad, cut, good])
+    rows = page.locator("#uploads li")
+    expect(rows.nth(0)).to_contain_text("none of the types that can be read")
+    expect(rows.nth(1)).to_contain_text("damaged")  # found while it is opened, told here too
+    expect(rows.nth(2)).to_contain_text("done")
     with httpx.Client(base_url=system.url, trust_env=False) as client:
         names = [job["document"]["name"] for job in client.get("/api/v1/jobs").json()["jobs"]]
     assert "notes.pdf" not in names
