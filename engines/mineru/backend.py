@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engines.mineru.blocks import parse_page
-from engines.mineru.capabilities import capabilities, pages_at_once
+from engines.mineru.capabilities import SCANS_TOGETHER, capabilities, documents_at_once
 from engines.mineru.environment import Scratch, weights_folder
-from engines.mineru.failures import MEMORY
 from engines.mineru.flight import Flight
+from engines.mineru.gathering import Gatherer
 from engines.mineru.room import Room
 from engines.mineru.tiers import Tiers
 from shared.blocks import Block
@@ -31,6 +31,7 @@ class MinerUEngine(OCRBackend):
         del gpu  # CUDA_VISIBLE_DEVICES shows this process no other one
         self._settings = settings
         self._capabilities = capabilities(settings)
+        self._documents = documents_at_once(settings)
         self._weights = weights_folder(settings)
         self._scratch: Scratch | None = None
         self._tiers: Tiers | None = None
@@ -83,26 +84,39 @@ class MinerUEngine(OCRBackend):
         """
         if self._tiers is None:
             raise OutsideFailed("MinerU is not loaded.", code="not_loaded")
-        room = Room(pages_at_once(self._settings))
-        flight = Flight(self._tiers.answer, self._tiers.seconds_for)
-        pages.set_capacity(room.pages)
+        room = Room(self._documents * SCANS_TOGETHER)
+        gatherer = Gatherer(pages, self._tiers.prepare)
+        flight = Flight(self._tiers.read, self._tiers.seconds_for)
         try:
-            while len(flight) or not pages.closed:
-                free = room.pages - len(flight)
+            while len(flight) or len(gatherer) or not pages.closed:
+                pages.set_capacity(self._capacity(room, gathers=gatherer.gathers))
+                free = room.pages - flight.pages
                 wait = _TICK_SECONDS
-                if free > 0 and not pages.closed:
-                    for page in pages.take(free, _GLANCE_SECONDS if len(flight) else None):
-                        flight.start(page)
+                if (
+                    len(flight) < self._documents
+                    and free > 0
+                    and (len(gatherer) or not pages.closed)
+                ):
+                    most = min(free, SCANS_TOGETHER)
+                    readings = gatherer.take(most, _GLANCE_SECONDS if len(flight) else None)
+                    if readings:
+                        flight.start(readings)
                     wait = 0.0
-                done = flight.finished(wait)
+                landings = flight.finished(wait)
                 if flight.moves:
                     progress()
-                for key, answer in done:
-                    yield key, answer
-                    if room.changed(_ran_out(answer)):
-                        pages.set_capacity(room.pages)
+                yield from gatherer.refusals()
+                for landing in landings:
+                    yield from landing.answers
+                    room.changed(landing.memory_ran_out)
         finally:
             flight.close()
+
+    def _capacity(self, room: Room, *, gathers: bool) -> int:
+        """How many pages it can use: those in hand, and while scans come the next document."""
+        if not gathers:
+            return min(room.pages, self._documents)
+        return min(room.pages, self._documents * SCANS_TOGETHER)
 
     def close(self) -> None:
         """Stop the VLM and the render workers, remove the private folder."""
@@ -116,7 +130,3 @@ class MinerUEngine(OCRBackend):
     def parse_raw(raw: bytes, options: Mapping[str, Any]) -> tuple[Block, ...]:
         """The blocks of a page from its middle JSON; needs no MinerU."""
         return parse_page(raw, options)
-
-
-def _ran_out(answer: Answer) -> bool:
-    return isinstance(answer, OutsideFailed) and answer.code == MEMORY

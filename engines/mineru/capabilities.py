@@ -14,9 +14,10 @@ PARSE_MODES = {"auto": "auto", "always": "ocr", "never": "txt"}  # our words for
 _PAGES_AT_ONCE = 2
 # A page of the VLM tiers waits for a server nearly all of its time, 20 to 50 blocks a page.
 _PAGES_AT_ONCE_WITH_SERVER = 16
+SCANS_TOGETHER = 4
 
 
-def pages_at_once(settings: Settings) -> int:
+def documents_at_once(settings: Settings) -> int:
     """How many pages are given to MinerU together."""
     if settings.mineru_pages:
         return settings.mineru_pages
@@ -29,7 +30,7 @@ def capabilities(settings: Settings) -> Capabilities:
         accepts=(PDF, RGB),
         dpi=200,  # MinerU renders at 200 itself
         max_pixels=40_000_000,
-        batch=pages_at_once(settings),
+        batch=documents_at_once(settings),
         prefetch=2,
         concurrent=True,
         options=(

@@ -1,7 +1,8 @@
-"""Reads one page in the tier that it asks for, as far as this machine has what that takes."""
+"""Reads pages in the tier that they ask for, as far as this machine has what that takes."""
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -9,12 +10,15 @@ from engines.mineru.capabilities import AUTO, FLASH, VLM_TIERS
 from engines.mineru.environment import Scratch
 from engines.mineru.failures import DEAD, SERVER, WEIGHTS, verdict
 from engines.mineru.installed import Installed, look
+from engines.mineru.reading import Reading
 from engines.mineru.vlm_server import VlmServer
+from shared.blocks import PageOutput
 from shared.errors import OutsideFailed, PageFailed
 from shared.ocr_backend import PDF, RGB, Answer, PageInput
 from shared.settings import Settings
 
 _PAGE_SECONDS = 120.0  # a page on the CPU takes up to ten; the first one also loads the models
+_MORE_SECONDS = 30.0  # for each page that is read with it
 
 
 class Tiers:
@@ -56,28 +60,38 @@ class Tiers:
             "gpu": _gpu(),
         }
 
-    def seconds_for(self, page: PageInput) -> float:
+    def seconds_for(self, readings: Sequence[Reading]) -> float:
         """A page of the VLM tiers: layout, then all blocks at once, each with its longest wait."""
-        waits = 2 if self._tier(page) in VLM_TIERS else 0
-        return _PAGE_SECONDS + waits * self._settings.mineru_vlm_seconds
+        waits = 2 if readings[0].tier in VLM_TIERS else 0
+        more = _MORE_SECONDS * (len(readings) - 1)
+        return _PAGE_SECONDS + more + waits * self._settings.mineru_vlm_seconds
 
-    async def answer(self, page: PageInput) -> Answer:
-        """Read the page; an error is an answer."""
+    def prepare(self, page: PageInput) -> Reading | Answer:
+        """The page as MinerU is to read it, or the answer when there is no need to try."""
         tier = self._tier(page)
         refusal = self._refusal(page, tier)
         if refusal is not None:
             return refusal
-        lacks = self._installed.missing[tier]
+        lacks = bool(self._installed.missing[tier])
         try:
-            async with asyncio.timeout(self.seconds_for(page)):
-                read: Answer = await self._reader.read(
-                    page, tier, self._vlm, without_models=bool(lacks)
-                )
-        except (PageFailed, OutsideFailed) as failed:
+            reading: Reading = self._reader.prepare(page, tier, without_models=lacks)
+        except PageFailed as failed:
             return failed
         except Exception as error:  # noqa: BLE001 - whatever MinerU raises is about this page
-            return self._verdict(error, tier, lacks)
-        return read
+            return self._verdict(error, tier)
+        return reading
+
+    async def read(self, readings: Sequence[Reading]) -> list[PageOutput]:
+        """Read them as one document. PageFailed, OutsideFailed: that is the answer for them."""
+        tier = readings[0].tier
+        try:
+            async with asyncio.timeout(self.seconds_for(readings)):
+                outputs: list[PageOutput] = await self._reader.read(readings, self._vlm)
+        except (PageFailed, OutsideFailed):
+            raise
+        except Exception as error:
+            raise self._verdict(error, tier) from error
+        return outputs
 
     def close(self) -> None:
         """End the VLM and the render workers."""
@@ -95,7 +109,7 @@ class Tiers:
         asked = str(page.options.get("tier", AUTO))
         return self._installed.default_tier if asked == AUTO else asked
 
-    def _refusal(self, page: PageInput, tier: str) -> Answer | None:
+    def _refusal(self, page: PageInput, tier: str) -> PageFailed | OutsideFailed | None:
         """What needs no try: nothing is sent to a server that is away."""
         if page.media_type not in {PDF, RGB}:
             return PageFailed(f"The engine takes no {page.media_type}.", code="bad_media_type")
@@ -110,8 +124,9 @@ class Tiers:
             return OutsideFailed(self._server.problem, code=SERVER)
         return None
 
-    def _verdict(self, error: Exception, tier: str, lacks: str) -> Answer:
+    def _verdict(self, error: Exception, tier: str) -> PageFailed | OutsideFailed:
         answer = verdict(error, tier)
+        lacks = self._installed.missing[tier]
         if answer.code == WEIGHTS and lacks:
             return OutsideFailed(f"The page needs models: {lacks}.", code=WEIGHTS)
         if answer.code == SERVER and self._server is not None:

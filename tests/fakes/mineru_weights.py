@@ -11,9 +11,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 REPOSITORY = "MinerU-4_models_onnx"
-DOC_TITLE, TEXT = 6, 22  # classes of PP-DocLayoutV2
+DOC_TITLE, IMAGE, TEXT = 6, 14, 22  # classes of PP-DocLayoutV2
 # class, score, box in fractions of the page
-REGIONS = (
+Regions = tuple[tuple[int, float, float, float, float, float], ...]
+REGIONS: Regions = (
     (DOC_TITLE, 0.95, 0.05, 0.03, 0.95, 0.12),
     (TEXT, 0.95, 0.05, 0.13, 0.95, 0.50),
     (TEXT, 0.95, 0.05, 0.51, 0.95, 0.95),
@@ -25,7 +26,7 @@ _OCR = {
 }
 
 
-def make_weights(folder: Path) -> Path:
+def make_weights(folder: Path, regions: Regions = REGIONS) -> Path:
     """Put what flash needs for scans there; the folder."""
     ocr = folder / REPOSITORY / "OCR" / "paddleocr"
     layout = folder / REPOSITORY / "Layout" / "PP-DocLayoutV2"
@@ -34,23 +35,23 @@ def make_weights(folder: Path) -> Path:
     models = Path(str(resources.files("rapidocr"))) / "models"
     for name, source in _OCR.items():
         (ocr / name).symlink_to(models / source)
-    onnx.save(layout_model(), str(layout / "inference.onnx"))
+    onnx.save(layout_model(regions), str(layout / "inference.onnx"))
     (layout / "inference.yml").write_text(
         f"Preprocess:\n- type: Resize\n  target_size: [{_SIDE}, {_SIDE}]\n  interp: 2\n"
     )
     return folder
 
 
-def layout_model() -> onnx.ModelProto:
-    """PP-DocLayoutV2's inputs and outputs; always finds REGIONS, in order.
+def layout_model(regions: Regions) -> onnx.ModelProto:
+    """PP-DocLayoutV2's inputs and outputs; always finds these regions, in order.
 
     image [B,3,800,800], im_shape [B,2], scale_factor [B,2] to boxes [B*R,8] (class, score, x0, y0,
     x1, y1 in pixels of the page, two keys of the reading order) and counts [B].
     """
-    count = len(REGIONS)
+    count = len(regions)
     values = {
-        "fractions": np.array([[region[2:] for region in REGIONS]], np.float32),
-        "heads": np.array([region[:2] for region in REGIONS], np.float32),
+        "fractions": np.array([[region[2:] for region in regions]], np.float32),
+        "heads": np.array([region[:2] for region in regions], np.float32),
         "orders": np.array([[n + 1, 0] for n in range(count)], np.float32),
         "swapped": np.array([1, 0, 1, 0]),
         "axis": np.array([1]),

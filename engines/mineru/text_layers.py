@@ -1,33 +1,39 @@
-"""What flash can do for a page when the models that read scans are missing."""
+"""Whether a page's text layer is read or its pixels."""
 
 import pypdfium2
 from docvortex.document.pdf import PDFDocument
 from docvortex.document.pdf.pdfium import pdfium_guard
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
+from engines.mineru.reading import OCR, TEXT
 from engines.text_layer import is_broken
 
 _MOST_BROKEN = 0.02  # of the characters, in a text layer that no model can check
 _WARNING = "Read from its text layer: the models that would read its pixels are missing."
 
 
-def mode_without_models(pdf: bytes) -> tuple[str, tuple[str, ...]]:
-    """MinerU's parse mode for a one-page PDF, and warnings.
-
-    `txt` where MinerU itself would take the text layer; also, with a warning, where the page has
-    no picture that could be a scan and its text has meaning; else `ocr`.
-    """
+def mode_of(pdf: bytes) -> str:
+    """What MinerU itself would do with a one-page PDF. Raises what it raises on a damaged one."""
     document = PDFDocument(pdf)
     try:
-        if document.classify() == "txt":
-            return "txt", ()
+        return str(document.classify())
     finally:
         document.close()
+
+
+def mode_without_models(pdf: bytes) -> tuple[str, tuple[str, ...]]:
+    """What flash can do when the models that read scans are missing, and warnings.
+
+    TEXT where MinerU itself would take the text layer; also, with a warning, where the page has
+    no picture that could be a scan and its text has meaning; else OCR.
+    """
+    if mode_of(pdf) == TEXT:
+        return TEXT, ()
     text, pictures = _content(pdf)
     letters = [letter for letter in text if not letter.isspace()]
     if pictures or sum(map(is_broken, letters)) > _MOST_BROKEN * len(letters):
-        return "ocr", ()
-    return "txt", (_WARNING,) if letters else ()
+        return OCR, ()
+    return TEXT, (_WARNING,) if letters else ()
 
 
 def _content(pdf: bytes) -> tuple[str, int]:
