@@ -118,7 +118,7 @@ class Settings:
     mineru_vlm_model: str = _setting("", "Its model's name; empty: the one that it serves.")
     mineru_vlm_key: str = _setting("", "Its API key.")
     mineru_vlm_seconds: int = _setting(120, "Longest wait for one answer of that server.")
-    mineru_pages: int = _setting(0, "Pages given to MinerU together; 0: 2, 16 with a VLM server.")
+    mineru_pages: int = _setting(0, "Documents MinerU reads at once; 0: 2, 16 with a VLM server.")
     deepseek_model: str = _setting(
         "", "Folder of a DeepSeek-OCR, DeepSeek-OCR-2 or Unlimited-OCR model, or owner/name."
     )

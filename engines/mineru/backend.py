@@ -5,20 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engines.mineru.blocks import parse_page
-from engines.mineru.capabilities import SCANS_TOGETHER, capabilities, documents_at_once
+from engines.mineru.capabilities import capabilities, documents_at_once
 from engines.mineru.environment import Scratch, weights_folder
-from engines.mineru.flight import Flight
-from engines.mineru.gathering import Gatherer
-from engines.mineru.room import Room
+from engines.mineru.serving import serve
 from engines.mineru.tiers import Tiers
 from shared.blocks import Block
 from shared.errors import OutsideFailed
 from shared.health import DEGRADED, HEALTHY, UNHEALTHY
 from shared.ocr_backend import Answer, Capabilities, EngineHealth, OCRBackend, PageFeed
 from shared.settings import Settings
-
-_GLANCE_SECONDS = 0.02  # for the next page while others run and there is room
-_TICK_SECONDS = 0.5  # between signs of life while there is no room
 
 
 class MinerUEngine(OCRBackend):
@@ -31,7 +26,6 @@ class MinerUEngine(OCRBackend):
         del gpu  # CUDA_VISIBLE_DEVICES shows this process no other one
         self._settings = settings
         self._capabilities = capabilities(settings)
-        self._documents = documents_at_once(settings)
         self._weights = weights_folder(settings)
         self._scratch: Scratch | None = None
         self._tiers: Tiers | None = None
@@ -78,45 +72,13 @@ class MinerUEngine(OCRBackend):
     def recognize(
         self, pages: PageFeed, progress: Callable[[], None]
     ) -> Iterator[tuple[str, Answer]]:
-        """Keep as many pages with MinerU as it can use; yield each as it is done.
+        """Keep MinerU at work; yield each page as it is done.
 
         MemoryError when even one page alone runs out of memory.
         """
         if self._tiers is None:
             raise OutsideFailed("MinerU is not loaded.", code="not_loaded")
-        room = Room(self._documents * SCANS_TOGETHER)
-        gatherer = Gatherer(pages, self._tiers.prepare)
-        flight = Flight(self._tiers.read, self._tiers.seconds_for)
-        try:
-            while len(flight) or len(gatherer) or not pages.closed:
-                pages.set_capacity(self._capacity(room, gathers=gatherer.gathers))
-                free = room.pages - flight.pages
-                wait = _TICK_SECONDS
-                if (
-                    len(flight) < self._documents
-                    and free > 0
-                    and (len(gatherer) or not pages.closed)
-                ):
-                    most = min(free, SCANS_TOGETHER)
-                    readings = gatherer.take(most, _GLANCE_SECONDS if len(flight) else None)
-                    if readings:
-                        flight.start(readings)
-                    wait = 0.0
-                landings = flight.finished(wait)
-                if flight.moves:
-                    progress()
-                yield from gatherer.refusals()
-                for landing in landings:
-                    yield from landing.answers
-                    room.changed(landing.memory_ran_out)
-        finally:
-            flight.close()
-
-    def _capacity(self, room: Room, *, gathers: bool) -> int:
-        """How many pages it can use: those in hand, and while scans come the next document."""
-        if not gathers:
-            return min(room.pages, self._documents)
-        return min(room.pages, self._documents * SCANS_TOGETHER)
+        yield from serve(pages, self._tiers, documents_at_once(self._settings), progress)
 
     def close(self) -> None:
         """Stop the VLM and the render workers, remove the private folder."""

@@ -9,19 +9,20 @@ TIERS = (FLASH, BASIC, STANDARD, ADVANCED)
 VLM_TIERS = frozenset({STANDARD, ADVANCED})
 PARSE_MODES = {"auto": "auto", "always": "ocr", "never": "txt"}  # our words for MinerU's
 
-# Measured (tests/bench/mineru.py): its own code holds the interpreter for most of a page, so two
-# pages fill the waits for its render worker, and a third only takes memory.
-_PAGES_AT_ONCE = 2
+# Measured (tests/bench/MINERU.md): its own code holds the interpreter for most of a page, so two
+# documents fill the waits for its render worker, and a third only takes memory.
+_DOCUMENTS_AT_ONCE = 2
 # A page of the VLM tiers waits for a server nearly all of its time, 20 to 50 blocks a page.
-_PAGES_AT_ONCE_WITH_SERVER = 16
+_DOCUMENTS_AT_ONCE_WITH_SERVER = 16
+# Scans that are read as one document. More gain nothing on a CPU, and come back later.
 SCANS_TOGETHER = 4
 
 
 def documents_at_once(settings: Settings) -> int:
-    """How many pages are given to MinerU together."""
+    """How many documents MinerU is given at the same time: a page each, or some scans."""
     if settings.mineru_pages:
         return settings.mineru_pages
-    return _PAGES_AT_ONCE_WITH_SERVER if settings.mineru_vlm_url else _PAGES_AT_ONCE
+    return _DOCUMENTS_AT_ONCE_WITH_SERVER if settings.mineru_vlm_url else _DOCUMENTS_AT_ONCE
 
 
 def capabilities(settings: Settings) -> Capabilities:

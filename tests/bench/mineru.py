@@ -1,27 +1,14 @@
 """MinerU through quire beside MinerUParser called directly: speed, accuracy, memory.
 
-    .venv/bin/python tests/bench/mineru.py speed [--scanned] [--at-once N]
+    .venv/bin/python tests/bench/mineru.py speed [--scanned] [--runs N] [--threads N] [--at-once N]
     .venv/bin/python tests/bench/mineru.py accuracy
     .venv/bin/python tests/bench/mineru.py memory [--pages 1000]
 
-`bash deploy/engine.sh mineru` comes first. `speed` reads the same files both ways in the same run,
-models loaded and warm: `MinerUParser.parse` of whole files, one after the other, and jobs from
-submission to written artifacts. Scans are read with the stand-ins of tests/fakes/mineru_weights.py.
+`bash deploy/engine.sh mineru` comes first. `speed` reads the same files both ways in turns, models
+loaded and warm: `MinerUParser.parse` of whole files, one after the other, and jobs from submission
+to written artifacts. Scans are read with the stand-ins of tests/fakes/mineru_weights.py.
 `accuracy` scores flash on born-digital pages (NED, lower is better). `memory` reads a book.
-
-2026-11-24, 2 cores, MinerU 4.0.12, Python 3.11:
-
-    speed            directly 4.10 pages/s, quire 4.83 (59 born-digital pages): ratio 1.18
-    speed --scanned  directly 0.24 pages/s, quire 0.21 (6 pages of 25 lines): ratio 0.85
-
-Born-digital, two pages in hand win what one after the other waits for. Scans keep both cores busy
-either way, so they lose what splitting and committing take, and what MinerU gains from a whole
-document: 7.6 CPU seconds for four small scans in one, 8.5 for the same as four.
-
-    accuracy         quire and directly: edgar 0.320 and 0.319, dpr 0.113 and 0.113, code and
-                     formula 0.015 and 0.015, otsl 0.075 and 0.075, right to left 0.322 and 0.322
-
-    memory           1,000 pages: engine 170 MiB after 100, 171 after 200, 178 from 400 to 1,000
+Figures are in MINERU.md.
 """
 
 import argparse
@@ -30,10 +17,12 @@ import contextlib
 import importlib.util
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +48,7 @@ BORN_DIGITAL = (
     ("faa_amt_handbook.pdf", "1"),
     ("otsl_page9.pdf", "1"),
 )
-SCANS = 6  # pages of one document that is pixels only
+SCANS = 24  # pages of one document that is pixels only
 SCAN_LINES = 24  # on each: a full page
 TRUTHS = (  # file, page, truth
     ("edgar.pdf", 1, "edgar.pdf.md"),
@@ -73,17 +62,22 @@ TRUTHS = (  # file, page, truth
 # Reads [path, page range] pairs from its arguments; the first one warms up.
 DIRECT = """
 import json, sys, time
+import psutil
+def cpu():
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 def main():
     from mineru.parser import MinerUParser
     parser = MinerUParser(tier="flash")
     (first, _), *_ = files = json.loads(sys.argv[1])
     parser.parse(first, page_range="1")
-    pages, texts, started = 0, [], time.perf_counter()
+    pages, texts, started, before = 0, [], time.perf_counter(), cpu()
     for path, wanted in files:
         read = parser.parse(path, page_range=wanted)
         pages += len(read.pages)
         texts.append(read.markdown())
-    print(json.dumps([pages, time.perf_counter() - started, texts]))
+    print(json.dumps([[pages, time.perf_counter() - started, {"mineru": cpu() - before}], texts]))
 if __name__ == "__main__":
     main()
 """
@@ -97,18 +91,22 @@ def main() -> None:
     parser.add_argument("--scanned", action="store_true")
     parser.add_argument("--at-once", type=int, default=0)
     parser.add_argument("--pages", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="of MinerU called directly")
     given = parser.parse_args()
     os.environ["PYTHONPATH"] = str(ROOT)
+    if given.threads:
+        os.environ["MINERU_INTRA_OP_NUM_THREADS"] = str(given.threads)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights"
         weights.mkdir()
         if given.what == "speed" and given.scanned:
             make_weights(weights)
             book = make_scans(Path(folder) / "scans.pdf", SCANS)
-            compare_speed([(book, f"1-{SCANS}")], weights, given.at_once)
+            compare_speed([(book, f"1-{SCANS}")], weights, given.at_once, given.runs)
         elif given.what == "speed":
             listed = [(given.corpus / "dev" / name, pages) for name, pages in BORN_DIGITAL]
-            compare_speed(listed, weights, given.at_once)
+            compare_speed(listed, weights, given.at_once, given.runs)
         elif given.what == "accuracy":
             compare_accuracy(given.corpus)
         else:
@@ -116,27 +114,58 @@ def main() -> None:
 
 
 def make_scans(path: Path, pages: int) -> Path:
-    """A PDF of so many pages of pixels."""
+    """A PDF of so many pages that are pictures, as scanners make them."""
     with pymupdf.open() as document:
-        for _ in range(pages):
+        for number in range(pages):
+            picture = pymupdf.Pixmap(scan(SCAN_LINES, 1 + SCAN_LINES * number))
             page = document.new_page()
-            page.insert_image(page.rect, stream=scan(SCAN_LINES))
+            page.insert_image(page.rect, stream=picture.tobytes("jpeg", jpg_quality=90))
         document.save(path)
     return path
 
 
-def compare_speed(files: list[tuple[Path, str]], weights: Path, at_once: int) -> None:
-    """Pages a second both ways, and the ratio."""
-    pages, seconds, _ = read_directly(files, weights)
-    print(f"directly: {pages} pages in {seconds:.1f} s, {pages / seconds:.2f} pages/s", flush=True)
-    flags = {"mineru_models": str(weights), "mineru_pages": at_once}
-    ours, took = asyncio.run(read_with_quire(files, flags))
-    print(f"quire: {ours} pages in {took:.1f} s, {ours / took:.2f} pages/s")
-    print(f"ratio {ours / took * seconds / pages:.2f}")
+@dataclass(frozen=True)
+class Run:
+    """What reading took. `cpu` is in seconds by kind of process."""
+
+    pages: int
+    seconds: float
+    cpu: dict[str, float]
+
+    def __str__(self) -> str:
+        spent = ", ".join(
+            f"{name} {1000 * took / self.pages:.0f}" for name, took in self.cpu.items()
+        )
+        rate = (
+            f"{self.pages} pages in {self.seconds:.1f} s, {self.pages / self.seconds:.2f} pages/s"
+        )
+        return f"{rate}; CPU ms a page: {spent}"
 
 
-def read_directly(files: list[tuple[Path, str]], weights: Path) -> tuple[int, float, list[str]]:
-    """Pages, seconds and Markdown by file."""
+def compare_speed(files: list[tuple[Path, str]], weights: Path, at_once: int, runs: int) -> None:
+    """Pages a second both ways in turns, and the ratios."""
+    found = []
+    for _ in range(runs):
+        directly, _ = read_directly(files, weights)
+        print(f"directly: {directly}", flush=True)
+        flags = {"mineru_models": str(weights), "mineru_pages": at_once}
+        ours = asyncio.run(read_with_quire(files, flags))
+        print(f"quire:    {ours}", flush=True)
+        assert ours.pages == directly.pages
+        cpu = directly.cpu["mineru"]
+        ratios = (
+            directly.seconds / ours.seconds,
+            cpu / sum(ours.cpu.values()),
+            cpu / ours.cpu["mineru"],
+        )
+        print("ratio {:.2f}; by CPU {:.2f}, of the engine alone {:.2f}".format(*ratios), flush=True)
+        found.append(ratios)
+    medians = (statistics.median(values) for values in zip(*found, strict=True))
+    print("median {:.2f}; by CPU {:.2f}, of the engine alone {:.2f}".format(*medians))
+
+
+def read_directly(files: list[tuple[Path, str]], weights: Path) -> tuple[Run, list[str]]:
+    """What it took, and the Markdown by file."""
     given = json.dumps([(str(path), pages) for path, pages in files])
     with tempfile.TemporaryDirectory() as home:
         script = Path(home) / "direct.py"  # its render workers import it again
@@ -154,8 +183,8 @@ def read_directly(files: list[tuple[Path, str]], weights: Path) -> tuple[int, fl
             stderr=subprocess.DEVNULL,
             check=True,
         )
-    pages, seconds, texts = json.loads(done.stdout)
-    return pages, seconds, texts
+    run, texts = json.loads(done.stdout)
+    return Run(*run), texts
 
 
 @contextlib.asynccontextmanager
@@ -168,16 +197,14 @@ async def mineru(**flags: Any) -> Any:
         yield system
 
 
-async def read_with_quire(
-    files: list[tuple[Path, str]], flags: dict[str, Any]
-) -> tuple[int, float]:
-    """Pages, and seconds from the first submission to the last artifact."""
+async def read_with_quire(files: list[tuple[Path, str]], flags: dict[str, Any]) -> Run:
+    """From the first submission to the last artifact."""
     async with mineru(**flags) as system:
         if list(Path(flags["mineru_models"]).iterdir()):  # load the models, too
             path, _ = files[0]
             warm = await system.submit(path.read_bytes(), engine="mineru", pages="1")
             await system.finished(warm, 120)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), cpu_seconds(system)
         jobs = []
         for path, pages in files:
             options = {"tier": "flash"}
@@ -185,9 +212,22 @@ async def read_with_quire(
             jobs.append(await system.submit(data, engine="mineru", pages=pages, options=options))
         done = [await system.finished(job, seconds=600) for job in jobs]
         took = time.perf_counter() - started
+        spent = {name: now - before[name] for name, now in cpu_seconds(system).items()}
         for job in done:
             assert job.counts.done == job.counts.total, job
-        return sum(job.counts.done for job in done), took
+        return Run(sum(job.counts.done for job in done), took, spent)
+
+
+def cpu_seconds(system: System) -> dict[str, float]:
+    """By the name of each process of the system, those that it started included."""
+    spent = {}
+    for child in system.supervisor._children.values():
+        own = psutil.Process(child.pid)
+        times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+        spent[child.spec.name] = sum(
+            t.user + t.system + t.children_user + t.children_system for t in times
+        )
+    return spent
 
 
 def compare_accuracy(corpus: Path) -> None:
@@ -195,7 +235,7 @@ def compare_accuracy(corpus: Path) -> None:
     score = _scorer(corpus)
     files = [(corpus / "dev" / name, str(page) if page else "") for name, page, _ in TRUTHS]
     with tempfile.TemporaryDirectory() as folder:
-        _, _, theirs = read_directly(files, Path(folder))
+        _, theirs = read_directly(files, Path(folder))
         ours = asyncio.run(_texts(files, Path(folder)))
     print("| page | quire | directly |\n|---|---|---|")
     for (name, _, truth), mine, direct in zip(TRUTHS, ours, theirs, strict=True):

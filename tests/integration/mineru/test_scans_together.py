@@ -88,3 +88,4 @@ def test_each_page_is_what_it_is_alone(mineru_python, tmp_path, pages):
     joins = [block.get("continues_prev") for block in found["whole"]["pages"][1]["blocks"]]
     assert True in joins
     assert not any(block["continues_prev"] for block in together["goes_on.pdf"]["blocks"])
+    assert found["frozen"] > 100_000  # all that MinerU has loaded
