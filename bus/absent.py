@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bus.peers import Peer, to_status
-from shared.health import LOST, SILENT, WorkerStatus
+from shared.health import DRAINING, LOST, SILENT, WorkerStatus
 
 FORGOTTEN_SECONDS = 86_400.0  # a host that was taken away must not trouble health for ever
 MAX_REMEMBERED = 256
@@ -30,9 +30,11 @@ class Absent:
 
     def __init__(self) -> None:
         self._gone: dict[tuple[Slot, int], _Gone] = {}  # by slot and process
+        self._last_words: dict[Slot, str] = {}  # of who left, until the slot is taken again
 
     def joined(self, peer: Peer) -> None:
         """It, or one in its place, is here."""
+        self._last_words.pop(peer.slot, None)
         own = (peer.slot, peer.hello.pid)
         service = (peer.hello.host, peer.hello.service)
         same = (key for key in self._gone if key[0] == peer.slot)
@@ -44,6 +46,7 @@ class Absent:
         """It is gone without a goodbye, or says nothing any more."""
         if not peer.hello.service:
             return
+        self._note_words(peer)  # a goodbye may be overtaken by the end of its connection
         row = replace(
             to_status(peer, now),
             state=SILENT if silent else LOST,
@@ -58,8 +61,16 @@ class Absent:
             del self._gone[next(iter(self._gone))]
 
     def left(self, peer: Peer) -> None:
-        """It said goodbye: nobody misses it."""
+        """It said goodbye: nobody misses it; why it left is told while its place is empty."""
         self._gone.pop((peer.slot, peer.hello.pid), None)
+        self._note_words(peer)
+
+    def _note_words(self, peer: Peer) -> None:
+        words = str(peer.status.get("message", ""))
+        if peer.status.get("state") == "draining" and words not in {"", DRAINING}:
+            self._last_words[peer.slot] = words
+            if len(self._last_words) > MAX_REMEMBERED:
+                del self._last_words[next(iter(self._last_words))]
 
     def rows(self, peers: Iterable[Peer], now: float) -> list[WorkerStatus]:
         """Everyone who is missing now."""
@@ -71,7 +82,7 @@ class Absent:
         supervised: set[Slot] = set()
         rows = []
         for host, process in _supervised(peers):
-            row = _row(host, process)
+            row = _row(host, process, self._last_words)
             gone = self._gone.get(((host, row.worker), row.pid))
             supervised.add((host, row.worker))
             if row.role in SHOWN_ELSEWHERE or (host, row.pid) in here:
@@ -92,8 +103,9 @@ def _supervised(peers: Iterable[Peer]) -> Iterator[tuple[str, Mapping[str, Any]]
                     yield peer.hello.host, process
 
 
-def _row(host: str, process: Mapping[str, Any]) -> WorkerStatus:
+def _row(host: str, process: Mapping[str, Any], last_words: Mapping[Slot, str]) -> WorkerStatus:
     pid = process.get("pid", 0)
+    said = (last_words.get((host, str(process.get("name", ""))), ""), process.get("message", ""))
     return WorkerStatus(
         worker=str(process.get("name", "")),
         role=str(process.get("role", "")),
@@ -102,7 +114,7 @@ def _row(host: str, process: Mapping[str, Any]) -> WorkerStatus:
         host=host,
         state=str(process.get("state", "")),
         engine=str(process.get("engine", "")),
-        message=str(process.get("message", "")),
+        message=" ".join(str(words) for words in said if words),
     )
 
 

@@ -19,6 +19,7 @@ from bus.holdings import Delivery, Holdings
 from bus.line import Line, Switchboard
 from bus.link import Link
 from shared.errors import ProtocolError
+from shared.health import DRAINING
 from shared.messages import (
     Bye,
     Committed,
@@ -44,7 +45,6 @@ __all__ = ["Delivery", "Worker"]
 
 RESEND_SECONDS = 2.0  # a commit takes milliseconds; later than this something was lost
 BEGIN_SECONDS = 0.25  # sending takes microseconds; longer means that nobody reads
-DRAINING = "It finishes what it has and takes no more; then it ends, and starts anew if it should."
 KILLED_EXIT_CODE = 70  # EX_SOFTWARE: the broker called this process hung
 
 

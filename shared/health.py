@@ -6,6 +6,7 @@ from typing import Any
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 SILENT, LOST, HUNG = "silent", "lost", "hung"
+DRAINING = "It finishes what it has and takes no more; then it ends, and starts anew if it should."
 ABSENT = frozenset({SILENT, LOST, "starting", "restarting"})  # states of who is not on the bus
 SILENT_PART = 2 / 3  # of the silence that ends a lease: health says it before that
 

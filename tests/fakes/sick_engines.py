@@ -1,9 +1,14 @@
-"""Engines that never work, for the tests of health."""
+"""Engines that never work, or leak, for the tests of health."""
 
+import resource
 import time
+from collections.abc import Callable
+
+import psutil
 
 from shared.errors import Misconfigured, OutsideFailed
-from shared.settings import Settings
+from shared.ocr_backend import Answer
+from shared.settings import MIB, Settings
 from tests.fakes.engines import TextEngine
 
 
@@ -32,3 +37,21 @@ class HungryEngine(TextEngine):
 
     def load(self) -> None:
         raise OutsideFailed("The GPU has 2 of 16 GiB free: end what uses it.", code="out_of_memory")
+
+
+class LeakyEngine(TextEngine):
+    """Takes all the memory that it may have on the first page that says LEAK, and dies of it."""
+
+    def __init__(self, settings: Settings, gpu: int | None) -> None:
+        super().__init__(settings, gpu)
+        self._mark = settings.data / "leaked"
+
+    def _answer(self, text: str, progress: Callable[[], None]) -> Answer:
+        if "LEAK" in text.split() and not self._mark.exists():
+            self._mark.touch()
+            limit = psutil.Process().memory_info().vms + 64 * MIB
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            leak = []
+            while True:
+                leak.append(bytearray(8 * MIB))
+        return super()._answer(text, progress)
