@@ -126,8 +126,15 @@ class Finisher:
                 log.info("janitor: %s", report)
 
     def _tidy_log(self) -> None:
+        said = ""
         while not self._stop.wait(CHECKPOINT_SECONDS):
             try:
                 self._store.checkpoint()
+            except QuireError as error:  # the commits do it, or wait themselves
+                if str(error) != said:
+                    log.warning("the log of commits grows: %s", error)
+                said = str(error)
             except Exception:
-                log.exception("the log of commits is left to the next commit")
+                log.exception("the log of commits grows")
+            else:
+                said = ""

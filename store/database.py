@@ -75,8 +75,12 @@ class Database:
             yield connection
 
     def checkpoint(self) -> None:
-        """Move what is committed from the log to its place, as far as nobody has to wait."""
-        self.dialect.checkpoint(self.engine)
+        """Move what is committed from the log to its place, as far as nobody has to wait.
+
+        OutsideFailed as in `write`.
+        """
+        with _in_words():
+            self.dialect.checkpoint(self.engine)
 
     def tidy(self) -> None:
         """Give freed space back. OutsideFailed as in `write`."""

@@ -157,11 +157,8 @@ class Sqlite(Dialect):
 
     def checkpoint(self, engine: sa.Engine) -> None:
         """PASSIVE: as far as it gets without holding anybody up."""
-        raw = engine.raw_connection()
-        try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
-        finally:
-            raw.close()
+        with engine.connect() as connection:
+            fetch(connection, "PRAGMA wal_checkpoint(PASSIVE)")  # outside of any transaction
 
     def tidy(self, engine: sa.Engine) -> None:
         """Merge a little of the search index and free pages, each step a short transaction."""
