@@ -259,7 +259,8 @@ class Settled:
 
     `asked` is the key of the page task, `engine` what read it ("": the engine asked for).
     `history` are attempts to add to those that are kept. A failure of another `turn` than the
-    page's is old news and ignored; None fits always.
+    page's is old news and ignored; None fits always. So is the `last_resort` of another turn: a
+    refused answer that was taken because nothing was left to try.
     """
 
     job: str
@@ -279,6 +280,12 @@ class Settled:
     rung: str = FIRST
     turn: int | None = None
     history: tuple[Attempt, ...] = ()
+    last_resort: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the page has an answer that was accepted: it counts whenever it comes."""
+        return self.state is PageState.DONE and not self.last_resort
 
 
 @dataclass(frozen=True, slots=True)

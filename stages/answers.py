@@ -202,7 +202,7 @@ class Answers:
             replace(message, header={**message.header, **told}), taken, output, warning
         )
         rest = [each for each in attempts if each is not attempt or each.finding == "blank"]
-        return replace(done, history=tuple(rest))
+        return replace(done, history=tuple(rest), last_resort=True)
 
     def _end(
         self,

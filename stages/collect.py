@@ -14,10 +14,9 @@ import zmq
 
 from bus.worker import Delivery, Worker
 from shared.errors import NotFound, OutsideFailed
-from shared.messages import Closed, Committed, Result, Submit, split_job
+from shared.messages import Closed, Committed, Result, Submit, page_key, split_job
 from shared.records import Failure, Retry, Settled
 from shared.settings import Settings
-from shared.states import PageState
 from stages.answers import Answers, given_up
 from stages.finisher import Finisher
 from stages.followups import Followups
@@ -78,22 +77,45 @@ class Collector:
             job_id = split_job(message.key)
             if job_id:
                 self._give_up(job_id, message)
-            elif not is_done(batch.get(message.key)):  # a good answer wins over a refused one
-                messages[message.key] = message
-                try:
-                    batch[message.key] = self._consequence(message, delivery.payload)
-                except OutsideFailed:
-                    self._let_go(batch.values())  # all of them are made again
-                    raise
+                continue
+            try:
+                self._add(batch, messages, message, delivery.payload)
+            except OutsideFailed:
+                self._let_go(batch.values())  # all of them are made again
+                raise
         changes = self._settle(batch, messages)
         self._worker.progress()
         if batch:
-            again = tuple(key for key, item in batch.items() if isinstance(item, Retry))
+            settled = {
+                page_key(change.job.id, task.page, task.asked)
+                for change in changes
+                for task in change.settled
+            }
+            again = tuple(k for k, item in batch.items() if goes_on(item, settled=k in settled))
             self._worker.send(Committed(tuple(batch), again))
         for change in changes:
             publish_job(self._worker, change.job, [*change.settled, *change.retried])
             if change.complete:
                 self._finisher.add(change.job.id, change.job.counts.total)
+
+    def _add(
+        self,
+        batch: dict[str, Settled | Retry],
+        messages: dict[str, Result],
+        message: Result,
+        payload: Sequence[bytes | memoryview],
+    ) -> None:
+        """Put what follows from an answer into the batch, unless a better one is there."""
+        known = batch.get(message.key)
+        if is_good(known):
+            return
+        item = self._consequence(message, payload)
+        if known is not None and not outranks(item, known):
+            self._let_go([item])
+            return
+        if known is not None:
+            self._let_go([known])
+        batch[message.key], messages[message.key] = item, message
 
     def _consequence(
         self, message: Result, payload: Sequence[bytes | memoryview]
@@ -175,9 +197,24 @@ class Collector:
             self._worker.send(Submit(tuple(jobs[start : start + SUBMIT_BATCH])))
 
 
-def is_done(item: Settled | Retry | None) -> bool:
-    """Whether a page has its result."""
-    return isinstance(item, Settled) and item.state is PageState.DONE
+def is_good(item: Settled | Retry | None) -> bool:
+    """Whether a page has an answer that counts whenever it comes."""
+    return isinstance(item, Settled) and item.is_good
+
+
+def goes_on(item: Settled | Retry, *, settled: bool) -> bool:
+    """Whether the page has more to come after this answer: where it ended no page, it was old."""
+    return isinstance(item, Retry) or (item.last_resort and not settled)
+
+
+def outranks(item: Settled | Retry, known: Settled | Retry) -> bool:
+    """Whether an answer takes the place of another one to its page, which is not good.
+
+    A bad one counts only in the turn that it ends, so an earlier turn's, said again, never does.
+    """
+    if is_good(item) or item.turn is None:
+        return True
+    return known.turn is not None and item.turn >= known.turn
 
 
 def serve(settings: Settings) -> None:

@@ -264,8 +264,9 @@ def _tasks(
 
 def _fits(item: Change, row: Any) -> bool:
     """A good answer counts whenever it comes; a bad one only for the turn that it ends."""
-    if isinstance(item, Settled) and (item.state is not PageState.FAILED or item.turn is None):
-        return True
+    if isinstance(item, Settled):
+        is_bad = item.state is PageState.FAILED or item.last_resort
+        return not is_bad or item.turn is None or bool(item.turn == row.turn)
     return bool(item.turn == row.turn)
 
 

@@ -284,8 +284,8 @@ class Store:
     def settle(self, batch: Sequence[Settled | Retry]) -> list[JobChange]:
         """Write final states, results and retries in one transaction; the first for each page wins.
 
-        Page tasks that are settled or unknown are ignored, and so are failures and retries of
-        another turn than the page's. The changes name only jobs for which
+        Page tasks that are settled or unknown are ignored, and so are failures, retries and
+        last resorts of another turn than the page's. The changes name only jobs for which
         something was written. ValueError, and nothing is written, when a state is not final or a
         page is done without a result.
         """

@@ -78,6 +78,16 @@ def test_a_good_answer_of_an_earlier_turn_is_taken(store):
         assert bool(store.jobs(engine=name)[0]) is found
 
 
+def test_a_last_resort_counts_only_in_its_turn(store):
+    job = auto_job(store)
+    store.settle([retry(job)])
+    refused = replace(done(job, 1, engine="auto"), last_resort=True)
+    assert store.settle([replace(refused, turn=0)]) == []  # another engine reads the page now
+    assert store.pages(job.id)[0].state is PageState.PENDING
+    (change,) = store.settle([replace(refused, turn=1)])
+    assert change.complete
+
+
 def test_what_an_engine_read_under_auto_is_reused_for_its_name(store):
     job = auto_job(store)
     read = done(job, 1, engine="deepseek", options={"a": 1})
