@@ -26,6 +26,14 @@ _ATTRIBUTE = re.compile(
     r"stretchy|symmetric|voffset|width)"
 )
 _VALUE = re.compile(r"[\w#.%+\- ]{0,60}")
+# Environments that the converter does not know, or numbers by itself, by those that look the same.
+_LIKE = (
+    (re.compile(r"\\(begin|end)\{(?:align(?:ed)?|flalign|eqnarray)\*?\}"), r"\\\1{split}"),
+    (re.compile(r"\\begin\{(?:alignat|alignedat)\*?\}\s*\{\d{0,2}\}"), r"\\begin{split}"),
+    (re.compile(r"\\end\{(?:alignat|alignedat)\*?\}"), r"\\end{split}"),
+    (re.compile(r"\\(begin|end)\{(?:gather(?:ed)?|multline)\*?\}"), r"\\\1{matrix}"),
+    (re.compile(r"\\(begin|end)\{dcases\}"), r"\\\1{cases}"),
+)
 _SPAN = re.compile(r'<span class="math (inline|display)">([^<]*)</span>')
 
 
@@ -45,12 +53,17 @@ def latex_to_mathml(latex: str, *, display: bool) -> str | None:
     """A `<math>` element with the LaTeX as its alternative text; None when it cannot be read."""
     if not latex.strip() or len(latex) > MAX_LATEX_CHARS:
         return None
+    known = latex
+    for environment, alike in _LIKE:
+        known = environment.sub(alike, known)
     try:
-        root = convert_to_element(latex)
+        root = convert_to_element(known)
     except Exception:  # noqa: BLE001 - on nonsense it raises whatever comes, and no common class
         return None
     if sum(1 for _ in root.iter()) > _MAX_ELEMENTS:
         return None
+    if any(_text(each.text) == "&" for each in root.iter("mi")):
+        return None  # columns of an environment that it does not know
     kind = "block" if display else "inline"
     alternative = html.escape(" ".join(latex.split()))
     inner = "".join(_written(child) for child in root)

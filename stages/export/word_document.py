@@ -18,6 +18,7 @@ from docx.oxml.shape import CT_Inline
 from docx.shared import Inches, Pt
 from PIL import Image
 
+from stages.export.word_formula import formula
 from stages.export.word_table import WordTable
 from stages.reader.part_sink import PartSink
 
@@ -37,7 +38,7 @@ _OWN_STYLES = {  # name: font (None: the text's), size in points
 _LOOK_TAGS = {"bold": "w:b", "italic": "w:i", "strike": "w:strike"}
 _LOOK_FONTS = {"code": "Courier New", "math": "Cambria Math"}
 Command = dict[str, Any]
-Runs = Sequence[tuple[str, Sequence[str]]]
+Runs = Sequence[Sequence[Any]]  # as WordFlow writes them
 
 
 class WordDocument:
@@ -201,7 +202,11 @@ class WordDocument:
 
 
 def _write(paragraph: Any, runs: Runs) -> None:
-    for text, looks in runs:
+    for text, looks, *math in runs:
+        drawn = formula(_clean(math[0]), display=math[1]) if math else None
+        if drawn is not None:
+            paragraph.append(drawn)
+            continue
         run = OxmlElement("w:r")
         if looks:
             run.append(_properties(looks))

@@ -11,10 +11,11 @@ from shared.render import Flow
 from shared.render.as_markdown import bare_code, bare_latex, heading_level, is_image
 from shared.render.flow import Unit
 from shared.render.lists import items_of
+from shared.render.mathml import latex_to_mathml
 from shared.render.runs import Run, inline_runs
 from shared.render.tables import Cell, Table, cut_note
 
-Runs = list[list[Any]]  # [text, [looks]]
+Runs = list[list[Any]]  # [text, [looks]], of a formula [latex, [looks], mathml, display]
 _STYLES = {
     BlockType.CAPTION: "Caption",
     BlockType.FOOTNOTE: "Footnote",
@@ -80,7 +81,11 @@ def _block(block: Block) -> Iterable[dict[str, Any]]:
             runs = _runs(inline_runs(item.text))
             yield {"do": "item", "depth": item.depth, "mark": kind, "runs": runs}
     elif block.type is BlockType.EQUATION:
-        yield {"do": "text", "style": "Formula", "runs": [[bare_latex(content), ["math"]]]}
+        yield {
+            "do": "text",
+            "style": "Formula",
+            "runs": [_math(bare_latex(content), ["math"], display=True)],
+        }
     elif block.type is BlockType.CODE:
         yield {"do": "text", "style": "Code", "runs": [[bare_code(content)[1], ["code"]]]}
     elif block.type is BlockType.FIGURE and is_image(block.image):
@@ -98,7 +103,18 @@ def _text(style: str, content: str) -> dict[str, Any]:
 
 
 def _runs(runs: Iterable[Run]) -> Runs:
-    return [[run.text, sorted(run.looks)] for run in runs]
+    return [
+        _math(run.text, sorted(run.looks), display=False)
+        if "math" in run.looks
+        else [run.text, sorted(run.looks)]
+        for run in runs
+    ]
+
+
+def _math(latex: str, looks: list[str], *, display: bool) -> list[Any]:
+    """A formula with its MathML, where it can be read."""
+    mathml = latex_to_mathml(latex, display=display)
+    return [latex, looks, mathml, display] if mathml else [latex, looks]
 
 
 def _table(table: Table, mark: dict[str, int], *, resumed: bool) -> Iterable[dict[str, Any]]:

@@ -168,6 +168,7 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
             block("figure", 4, "a red field", image=sha256),
             block("equation", 5, "\\frac{a}{b}"),
             block("code", 6, "if x:\n    y()"),
+            block("equation", 7, "x_1_2"),
         ],
     }
     job = finished_job(store, scan(2), pages, images=[crop])
@@ -176,12 +177,12 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     styled = [(p.style.name, p.text) for p in document.paragraphs if p.text]
     assert ("Title", "A fine title") in styled
     assert ("Heading 2", "1 First") in styled
-    assert ("Normal", "Some bold and x^2 and an example that goes on.") in styled
+    assert ("Normal", "Some bold and  and an example that goes on.") in styled
     assert ("List Bullet", "one") in styled
     assert ("List Bullet 2", "two") in styled
     assert ("List", "3.\tthree") in styled
     assert ("Caption", "Table 1: numbers") in styled
-    assert ("Formula", "\\frac{a}{b}") in styled
+    assert ("Formula", "x_1_2") in styled  # what cannot be read stays LaTeX
     assert ("Code", "if x:\n    y()") in styled
     (found,) = document.tables
     texts = [[cell.text for cell in row.cells] for row in found.rows]
@@ -191,6 +192,9 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     runs = next(p for p in document.paragraphs if "bold" in p.text).runs
     assert [run.text for run in runs if run.bold] == ["bold"]
     xml = zipfile.ZipFile(io.BytesIO(data)).read("word/document.xml").decode()
+    (fraction,) = re.findall(r"<m:oMathPara><m:oMath><m:f>(.*?)</m:f></m:oMath>", xml)
+    assert re.findall(r"<m:t[^>]*>(.*?)</m:t>", fraction) == ["a", "b"]
+    assert re.search(r"<w:t[^>]*> and </w:t></w:r><m:oMath><m:sSup>", xml)
     assert re.findall(r'w:name="(page_\d)"', xml) == ["page_1", "page_2"]
     assert document.core_properties.title == "a book.pdf"
 

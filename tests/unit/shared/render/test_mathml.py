@@ -46,7 +46,28 @@ def test_a_fraction_is_drawn_and_its_latex_is_its_other_text():
 
 
 @pytest.mark.parametrize(
-    "latex", ["", "  ", "{" * 2000, r"\frac", "x_1_2", "x" * (MAX_LATEX_CHARS + 1), r"\left("]
+    ("environment", "cells"),
+    [("aligned", 4), ("align", 4), ("eqnarray*", 4), ("gathered", 4), ("dcases", 4)],
+)
+def test_lines_below_each_other_are_a_table_without_numbers_of_its_own(environment, cells):
+    text = drawn(rf"\begin{{{environment}}}a&=b\\&=c\end{{{environment}}}")
+    assert text.count("<mtd") == cells
+    assert "(1)" not in text
+    assert "<mtd" in drawn(r"\begin{alignat}{2}a&=b\\&=c\end{alignat}")
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\begin{strange}a&b\end{strange}",
+        "",
+        "  ",
+        "{" * 2000,
+        r"\frac",
+        "x_1_2",
+        "x" * (MAX_LATEX_CHARS + 1),
+        r"\left(",
+    ],
 )
 def test_what_cannot_be_read_is_none(latex):
     assert latex_to_mathml(latex, display=True) is None
