@@ -116,14 +116,9 @@ def choose(plan: Plan, text: str, ink: float, moves: str, settings: Settings, le
     return Route(engine, f"{sentence}.", rung, moves=moves)
 
 
-def options_for(options: Mapping[str, Any], engine: str) -> dict[str, Any]:
-    """The options of one engine: plain ones but those of merging, or those under its name."""
-    own = options.get(engine)
-    if isinstance(own, Mapping):
-        return dict(own)
-    plain = {name: value for name, value in options.items() if not isinstance(value, Mapping)}
-    plain.pop(MERGE_SKIP, None)
-    return plain
+def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a job that are for engines: all but those of merging."""
+    return {name: value for name, value in options.items() if name != MERGE_SKIP}
 
 
 def known_options(options: Mapping[str, Any], takes: Capabilities) -> dict[str, Any]:

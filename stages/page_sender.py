@@ -16,7 +16,7 @@ from shared.records import Job, PageResult, PageTask
 from shared.routing import AUTO, CPU_ENGINE, Route
 from shared.settings import Settings, parse_engine
 from shared.states import Origin
-from stages.choice import Plan, choose, known_options, moves_of, options_for, plan, rank
+from stages.choice import Plan, choose, engine_options, known_options, moves_of, plan, rank
 from stages.reader import DocumentReader, PageWant, ReaderPool
 from stages.stored_answer import output_of
 from store import Store
@@ -208,7 +208,7 @@ class PageSender:
 
     def _options(self, job: Job, task: PageTask, engine: str) -> dict[str, Any]:
         """What the job sets for this engine; of options for several engines those it knows."""
-        options = options_for(job.options, engine)
+        options = engine_options(job.options)
         alone = task.asked == engine and len(job.engines) == 1
         if alone or (task.asked == engine and self._takes(engine) is UNKNOWN):
             return options

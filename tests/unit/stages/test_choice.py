@@ -9,7 +9,7 @@ from shared.records import PageTask
 from shared.routing import Attempt, Route
 from shared.settings import Settings
 from shared.states import PageState
-from stages.choice import choose, known_options, moves_of, options_for, plan, rank
+from stages.choice import choose, engine_options, known_options, moves_of, plan, rank
 from tests.fakes.merge_jobs import job
 
 SETTINGS = Settings(engines=("pymupdf", "deepseek:gpu0"))
@@ -94,8 +94,6 @@ def test_a_step_of_the_ladder_is_followed_or_replaced_by_an_untried_engine():
 
 
 def test_options_are_those_of_the_engine():
-    options = {"a": 1, "deepseek": {"b": 2}, "skip": 3}
     takes = Capabilities(options=(EngineOption("b", "int", 0, ""), EngineOption("a", "int", 0, "")))
-    assert options_for(options, "deepseek") == {"b": 2}
-    assert options_for(options, "mineru") == {"a": 1, "skip": 3}
+    assert engine_options({"a": 1, "merge_skip": "lists"}) == {"a": 1}
     assert known_options({"a": 1, "x": 2}, takes) == {"a": 1}
