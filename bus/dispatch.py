@@ -3,12 +3,12 @@
 import zlib
 
 from bus.feeding import Feeder
+from bus.holdings import MAX_SMALL
 from bus.peers import Lease, Peer
 from bus.queues import Item, Room
 from bus.state import BusState
 from shared.messages import Task
 
-MAX_UNCOMMITTED = 128  # answers a worker may have open before it gets no more pages
 ALONE_AFTER_CRASHES = 2  # such a page is a suspect: it runs alone and takes nobody with it
 _LEASES_PER_EPOCH_BITS = 20  # lease numbers of two epochs hardly ever meet
 
@@ -37,7 +37,7 @@ class Dispatcher:
             return
         room, load = self._room(peer.hello.service), len(peer.leases)
         credit = self._state.places.credit(peer.slot, peer.credit, now)
-        if not peer.is_ready or not credit or len(peer.answered) >= MAX_UNCOMMITTED:
+        if not peer.is_ready or not credit or len(peer.answered) >= MAX_SMALL:
             self._unseat(peer)
             room.drop(peer.id)
             return

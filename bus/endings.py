@@ -6,7 +6,8 @@ nothing any more; its work stands still past its deadline.
 
 from bus.answers import Answers
 from bus.attempts import Attempts, Place, how_it_ended
-from bus.dispatch import MAX_UNCOMMITTED, Dispatcher
+from bus.dispatch import Dispatcher
+from bus.holdings import MAX_LARGE
 from bus.peers import Peer
 from bus.queues import Item
 from bus.silence import Silence, Silent
@@ -165,7 +166,7 @@ class Endings:
             self._note_crash(silent.peer, list(silent.running), charged, now)
 
     def _check_progress(self, peer: Peer, now: float) -> None:
-        if len(peer.answered) >= MAX_UNCOMMITTED:
+        if len(peer.answered) >= MAX_LARGE:
             peer.progress_at = now  # it waits for collect, which is no fault of its own
         if not peer.running or peer.kill_asked:
             return

@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.messages import Result, Task
+from shared.settings import MIB
 
-MAX_UNCOMMITTED = 128  # answers kept before the working thread has to wait
+# Answers kept before the working thread has to wait: so many, or more while they are small, since
+# collect commits hundreds of small ones at once and engines should have work meanwhile.
+MAX_LARGE = 128
+MAX_SMALL = 512
+SMALL_BYTES = 8 * MIB  # of all that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,11 @@ class _Open:
     frames: list[Any]
     sent_at: float
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(len(frame) for frame in self.frames)
+
 
 class Holdings:
     """Tasks are known by their key. `draining` ends the wait for more."""
@@ -42,6 +52,7 @@ class Holdings:
         self._running: OrderedDict[str, int] = OrderedDict()
         self._begun: set[str] = set()
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._open_bytes = 0
         self._closed = False
         self.draining = False
         self.progress = 0
@@ -71,9 +82,11 @@ class Holdings:
     def finish(self, key: str, lease: int, frames: list[Any]) -> None:
         """Keep its answer until it is committed. Waits while too many are kept."""
         with self._changed:
-            if len(self._open) >= MAX_UNCOMMITTED:
-                self._changed.wait_for(lambda: len(self._open) < MAX_UNCOMMITTED or self._closed)
-            self._open[key] = _Open(lease, frames, time.monotonic())
+            if self._is_full():
+                self._changed.wait_for(lambda: self._closed or not self._is_full())
+            before = self._open.pop(key, None)
+            self._open[key] = answer = _Open(lease, frames, time.monotonic())
+            self._open_bytes += answer.size - (before.size if before else 0)
             self._end(key)
 
     def done(self, key: str) -> None:
@@ -117,7 +130,8 @@ class Holdings:
         """These answers are safe."""
         with self._changed:
             for key in keys:
-                self._open.pop(key, None)
+                answer = self._open.pop(key, None)
+                self._open_bytes -= answer.size if answer else 0
             self._changed.notify_all()
 
     def drop_waiting(self, wanted: Callable[[str], bool]) -> tuple[str, ...]:
@@ -162,6 +176,10 @@ class Holdings:
         with self._changed:
             running = tuple(self._running)
             return (*self._waiting, *running, *self._open), running
+
+    def _is_full(self) -> bool:
+        most = MAX_SMALL if self._open_bytes < SMALL_BYTES else MAX_LARGE
+        return len(self._open) >= most
 
     def _end(self, key: str) -> None:
         self._running.pop(key, None)

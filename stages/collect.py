@@ -85,6 +85,8 @@ class Collector:
                 raise
         changes = self._settle(batch, messages)
         self._worker.progress()
+        for change in changes:  # first those who wait for a page, then the workers, who go on
+            publish_job(self._worker, change.job, [*change.settled, *change.retried])
         if batch:
             settled = {
                 page_key(change.job.id, task.page, task.asked)
@@ -94,7 +96,6 @@ class Collector:
             again = tuple(k for k, item in batch.items() if goes_on(item, settled=k in settled))
             self._worker.send(Committed(tuple(batch), again))
         for change in changes:
-            publish_job(self._worker, change.job, [*change.settled, *change.retried])
             if change.complete:
                 self._finisher.add(change.job.id, change.job.counts.total)
 

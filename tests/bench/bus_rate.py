@@ -1,6 +1,6 @@
 """Pages a second through the real broker, workers and collector, durable; and how long things take.
 
-    .venv/bin/python -m tests.bench.bus_rate [small large trip starve worker broker]
+    .venv/bin/python -m tests.bench.bus_rate [small large trip starve fifo worker broker]
 
 Every page counts only when its result row is committed (SQLite, synchronous=FULL). Two engine
 processes that do nothing, a feeder in the place of split. One line of JSON for each measurement.
@@ -8,6 +8,7 @@ processes that do nothing, a feeder in the place of split. One line of JSON for 
 small   pages of 32 bytes        large   pages of 300 KiB
 trip    one page out at a time: to the first event that says that it is committed
 starve  a job of one page, alone and behind a book of 1,000 pages of 5 ms
+fifo    the same page behind the book in one queue, as where nothing is fair
 worker  kill -9 of a busy engine process: to the start of its page elsewhere
 broker  kill -9 of the broker: to the next committed page; and how many pages ran twice
 """
@@ -134,6 +135,25 @@ def _serve(system: RateSystem, book: str | None, seconds: float) -> None:
         system.chunk(task, 1000 if task.job == book else 1, SMALL, NAP)
 
 
+def fifo(rounds: int) -> None:
+    """As `starve` without fairness: the page is the last of the book's own, all of it queued."""
+    behind: list[float] = []
+    pages = 1001
+    with rate_system(prefetch=1, window_pages=2 * pages, split_chunk_pages=2 * pages) as system:
+        for _ in range(rounds):
+            book = system.job(pages)
+            system.submit(book)
+            task = system.split_task()
+            for number in range(1, pages + 1):
+                began = time.perf_counter()
+                system.page(book.id, number, SMALL, NAP)
+            while not _is_committed(system.event(10.0), pages):
+                continue
+            behind.append(time.perf_counter() - began)
+            system.done(task, pages, finished=True)
+    say(what="fifo", behind_ms=share(behind, 0.5), worst_ms=share(behind, 1.0))
+
+
 def worker_kills(rounds: int) -> None:
     """kill -9 of an engine process that runs a page, until the page begins at the other."""
     took: list[float] = []
@@ -221,6 +241,7 @@ RUNS = {
     "large": lambda: rate("large", LARGE, 2_000),
     "trip": lambda: trip(400),
     "starve": lambda: starve(20),
+    "fifo": lambda: fifo(3),
     "worker": lambda: worker_kills(20),
     "broker": lambda: broker_kills(5),
 }
