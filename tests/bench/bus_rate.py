@@ -1,10 +1,11 @@
 """Pages a second through the real broker, workers and collector, durable; and how long things take.
 
-    .venv/bin/python -m tests.bench.bus_rate [small large trip starve fifo worker broker]
+    .venv/bin/python -m tests.bench.bus_rate [floor small large trip starve fifo worker broker]
 
 Every page counts only when its result row is committed (SQLite, synchronous=FULL). Two engine
 processes that do nothing, a feeder in the place of split. One line of JSON for each measurement.
 
+floor   one row committed in a bare SQLite, synchronous=FULL: what this disk takes
 small   pages of 32 bytes        large   pages of 300 KiB
 trip    one page out at a time: to the first event that says that it is committed
 starve  a job of one page, alone and behind a book of 1,000 pages of 5 ms
@@ -16,6 +17,7 @@ broker  kill -9 of the broker: to the next committed page; and how many pages ra
 import argparse
 import json
 import os
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -39,6 +41,22 @@ def say(**values: object) -> None:
 def share(values: list[float], part: float) -> float:
     """A percentile, in milliseconds."""
     return round(1000 * sorted(values)[min(len(values) - 1, int(part * len(values)))], 2)
+
+
+def floor(commits: int) -> None:
+    """Commits of one narrow row: nothing that is durable here can be faster."""
+    took: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="quire-rate-") as folder:
+        database = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE page (number INTEGER PRIMARY KEY, text TEXT)")
+        for number in range(commits):
+            began = time.perf_counter()
+            database.execute("INSERT INTO page VALUES (?, ?)", (number, SMALL.decode()))
+            took.append(time.perf_counter() - began)
+        database.close()
+    say(what="floor", p50_ms=share(took, 0.5), p99_ms=share(took, 0.99))
 
 
 def rate(name: str, payload: bytes, pages: int) -> None:
@@ -237,6 +255,7 @@ def _serve_all(system: RateSystem, job: str, pages: int) -> None:
 
 
 RUNS = {
+    "floor": lambda: floor(1000),
     "small": lambda: rate("small", SMALL, 10_000),
     "large": lambda: rate("large", LARGE, 2_000),
     "trip": lambda: trip(400),
