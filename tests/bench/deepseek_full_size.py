@@ -1,10 +1,14 @@
 """DeepSeek-OCR and DeepSeek-OCR-2 at their true sizes with random weights, on one GPU.
 
-`python -m tests.bench.deepseek_full_size`: seconds to load, memory, pages a second in batches, and
-what a batch does that does not fit. One JSON line each; 7 GB are written below --scratch.
+    python -m tests.bench.deepseek_full_size [--families deepseek-ocr,...] [--native [PAGES]]
+
+Seconds to load, memory, pages a second in batches, and what a batch does that does not fit; with
+--native instead PAGES pages through the native runtime, and 64 in step through transformers, of as
+many tokens. One JSON line each; 7 GB are written below --scratch.
 """
 
 import argparse
+import gc
 import json
 import shutil
 import time
@@ -17,7 +21,8 @@ import torch
 from engines.deepseek.checkpoint import Checkpoint
 from engines.deepseek.families import family_of
 from engines.deepseek.loading import model_classes
-from engines.deepseek.runtime import Generation, Request
+from engines.deepseek.native.native_runtime import NativeRuntime
+from engines.deepseek.runtime import Generation, Request, Runtime
 from engines.deepseek.transformers_runtime import TransformersRuntime
 from tests.fakes.deepseek_models import make_tokenizer, redraw_weights
 from tests.fakes.request_feeds import RequestBatch
@@ -77,7 +82,7 @@ def requests(count: int, tokens: int) -> list[Request]:
     ]
 
 
-def measure(runtime: TransformersRuntime, count: int, tokens: int) -> dict[str, Any]:
+def measure(runtime: Runtime, count: int, tokens: int) -> dict[str, Any]:
     """Read so many pages; how fast, and what capacities the runtime told."""
     feed = RequestBatch(requests(count, tokens))
     torch.cuda.reset_peak_memory_stats()
@@ -93,50 +98,79 @@ def measure(runtime: TransformersRuntime, count: int, tokens: int) -> dict[str, 
         "tokens_a_page": tokens,
         "pages_per_second": round(len(done) / seconds, 3),
         "tokens_per_second": round(sum(outcome.tokens for outcome in done) / seconds, 1),
-        "prefill_ms": round(done[0].timings["prefill"]) if done else None,
-        "decode_ms": round(done[-1].timings["decode"]) if done else None,
+        "prefill_ms": round(done[0].timings.get("prefill", 0)) if done else None,
+        "decode_ms": round(done[-1].timings.get("decode", 0)) if done else None,
         "peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2),
         "batches": feed.capacities,
     }
+
+
+def load(runtime: Runtime, family: str) -> None:
+    """Load it, and say how long that took and what it holds."""
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    started = time.perf_counter()
+    runtime.load()
+    torch.cuda.synchronize()
+    seconds = time.perf_counter() - started
+    held = torch.cuda.memory_allocated() - before
+    say(family, runtime, load_seconds=round(seconds, 2), held_gib=round(held / GIB, 2))
+    measure(runtime, 2, 4)  # kernels are chosen and built
+
+
+def say(family: str, runtime: Runtime, **values: Any) -> None:
+    """Print a line."""
+    print(json.dumps({"family": family, "runtime": runtime.name, **values}), flush=True)
+
+
+def in_batches(directory: Path, family: str, tokens: int) -> None:
+    """Batches of several sizes, and one with too little memory for it."""
+    runtime = TransformersRuntime(str(directory))
+    load(runtime, family)
+    for count in (1, 16, runtime.capacity):
+        runtime.set_batch(count)
+        say(family, runtime, **measure(runtime, count, tokens))
+    # as if others had the card: room for some pages only
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 14 * GIB) / total)
+    say(family, runtime, memory_left_gib=14, **measure(runtime, runtime.capacity, 16))
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    runtime.close()
+
+
+def side_by_side(directory: Path, family: str, pages: int, tokens: int) -> None:
+    """The native runtime, and transformers with 64 pages in step."""
+    native = NativeRuntime(str(directory))
+    load(native, family)
+    measure(native, min(24, pages), 40)  # the last of what is compiled by need
+    say(family, native, **dict(native.details()))
+    say(family, native, **measure(native, pages, tokens))
+    native.close()
+    del native
+    gc.collect()
+    slow = TransformersRuntime(str(directory), batch=64)
+    load(slow, family)
+    say(family, slow, **measure(slow, 64, tokens))
+    slow.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scratch", type=Path, default=Path("/dev/shm/quire-full-size"))
     parser.add_argument("--tokens", type=int, default=100)
+    parser.add_argument("--families", default=",".join(ORIGINALS))
+    parser.add_argument("--native", type=int, nargs="?", const=256, default=0)
     asked = parser.parse_args()
     print(json.dumps({"device": torch.cuda.get_device_name(0), "torch": torch.__version__}))
-    for family in ORIGINALS:
+    for family in asked.families.split(","):
         directory = asked.scratch / family
         directory.mkdir(parents=True, exist_ok=True)
         build(directory, family)
-        torch.cuda.empty_cache()
-        before = torch.cuda.memory_allocated()
-        started = time.perf_counter()
-        runtime = TransformersRuntime(str(directory))
-        runtime.load()
-        torch.cuda.synchronize()
-        seconds = time.perf_counter() - started
-        held = torch.cuda.memory_allocated() - before
-        row = {"family": family, "load_seconds": round(seconds, 2)}
-        row |= {"weights_gib": round(held / GIB, 2), "chosen_batch": runtime.capacity}
-        print(json.dumps(row), flush=True)
-        measure(runtime, 2, 4)  # kernels are chosen and built
-        for count in (1, 16, runtime.capacity):
-            runtime.set_batch(count)
-            print(
-                json.dumps({"family": family, **measure(runtime, count, asked.tokens)}), flush=True
-            )
-        # as if others had the card: room for some pages only
-        total = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.empty_cache()
-        torch.cuda.set_per_process_memory_fraction(
-            (torch.cuda.memory_reserved() + 14 * GIB) / total
-        )
-        row = measure(runtime, runtime.capacity, 16)
-        print(json.dumps({"family": family, "memory_left_gib": 14, **row}), flush=True)
-        torch.cuda.set_per_process_memory_fraction(1.0)
-        runtime.close()
+        if asked.native:
+            side_by_side(directory, family, asked.native, asked.tokens)
+        else:
+            in_batches(directory, family, asked.tokens)
         shutil.rmtree(directory)
 
 

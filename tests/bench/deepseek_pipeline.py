@@ -1,14 +1,21 @@
 """The native runtime within the whole system: split, bus, engine, collect, as real processes.
 
-    python -m tests.bench.deepseek_pipeline [--pages 384] [--float8]
+    python -m tests.bench.deepseek_pipeline [--pages 768] [--documents 8] [--float8]
+    python -m tests.bench.deepseek_pipeline --small --pages 4 --documents 2   # on a CPU
 
-A document of A4 pages is rendered at 200 dpi, crosses the bus as pixels, is read with random
-weights at true size, and is committed. Lengths are drawn; a text is the numbers of its tokens, and
-counts as ended, so that the gate has nothing to say.
+Documents of A4 pages are rendered at 200 dpi, cross the bus as pixels, are read with random weights
+at true size, and are committed; with --small by a little model: whether it all goes. Lengths are
+drawn; a text is the numbers of its tokens, and counts as ended, so that the gate has nothing to
+say. What the processes log is printed as it comes; the first page that fails ends the run with its
+reason.
+
+Python must find quire and its packages without PYTHONPATH: the process that opens documents gets
+nothing of the environment.
 """
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -20,12 +27,24 @@ import psutil
 import pymupdf
 
 from engines.deepseek.backend import DeepSeekEngine
+from engines.deepseek.native.sizes import Sizes
 from engines.deepseek.runtime import STOP, Generation, Outcome, Request, RequestFeed, Runtime
-from tests.bench.deepseek_true_size import LENGTHS, make_model
+from shared.records import Job
+from shared.states import PageState
+from tests.bench.deepseek_true_size import (
+    LENGTHS,
+    Waiting,
+    make_model,
+    make_requests,
+    make_small_model,
+)
 from tests.fakes.systems import System, run_system
 
 ENGINE = "bench=tests.bench.deepseek_pipeline:BenchEngine"
 FLOAT8 = "QUIRE_BENCH_FLOAT8"
+SMALL = "QUIRE_BENCH_SMALL"
+_SMALL_SIZES = Sizes(60, 2, 2048, 1, (1, 2))
+_SMALL_LENGTHS = (5, 20)
 _FLAGS: dict[str, Any] = {
     "engine_max_rss_mib": 65536,  # pages of 11.6 MB wait and run by the hundred
     "engine_max_pages": 1_000_000,
@@ -43,15 +62,25 @@ class DrawnLengths(Runtime):
     def __init__(self) -> None:
         from engines.deepseek.native.native_runtime import NativeRuntime  # noqa: PLC0415 - torch
 
-        self._native = NativeRuntime("random", float8_kv=bool(os.environ.get(FLOAT8)))
+        self._small = bool(os.environ.get(SMALL))
+        if self._small:
+            self._native = NativeRuntime("", device="cpu", dtype="float32", sizes=_SMALL_SIZES)
+        else:
+            self._native = NativeRuntime("random", float8_kv=bool(os.environ.get(FLOAT8)))
 
     def load(self) -> None:
-        """Make the weights."""
-        self._native.adopt(make_model("cuda"))
+        """Make the weights; read pages until what is compiled by need is compiled."""
+        self._native.adopt(make_small_model() if self._small else make_model("cuda"))
+        if not self._small:
+            for count in (1, 24):
+                feed = Waiting(make_requests(count, lengths=(8, 40)))
+                for _ in self._native.run(feed, lambda: None):
+                    pass
 
     def run(self, feed: RequestFeed, progress: Callable[[], None]) -> Iterator[Outcome]:
         """As the native runtime, each page with a length of its own."""
-        for outcome in self._native.run(_Drawn(feed), progress):
+        lengths = _SMALL_LENGTHS if self._small else LENGTHS
+        for outcome in self._native.run(_Drawn(feed, lengths), progress):
             ended = isinstance(outcome, Generation)
             yield replace(outcome, finish_reason=STOP) if ended else outcome
 
@@ -65,15 +94,15 @@ class DrawnLengths(Runtime):
 
 
 class _Drawn:
-    def __init__(self, feed: RequestFeed) -> None:
-        self._feed = feed
+    def __init__(self, feed: RequestFeed, lengths: tuple[int, int]) -> None:
+        self._feed, self._lengths = feed, lengths
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._feed, name)
 
     def take(self, limit: int = 1, timeout_seconds: float | None = None) -> list[Request]:
         return [
-            replace(request, max_tokens=random.randint(*LENGTHS), temperature=1.0)
+            replace(request, max_tokens=random.randint(*self._lengths), temperature=1.0)
             for request in self._feed.take(limit, timeout_seconds)
         ]
 
@@ -90,10 +119,10 @@ class BenchEngine(DeepSeekEngine):
             self._runtime.load()
 
 
-def make_book(pages: int) -> bytes:
-    """A4 pages of text, all different."""
+def make_book(first: int, pages: int) -> bytes:
+    """A4 pages of text, all different; `first` numbers the first one."""
     document = pymupdf.open()
-    for number in range(pages):
+    for number in range(first, first + pages):
         page = document.new_page(width=595, height=842)
         for line in range(48):
             words = f"{number}.{line} Every page is a message and nothing is ever lost. "
@@ -109,38 +138,78 @@ def _resident(system: System) -> dict[str, int]:
     }
 
 
-async def measure(pages: int) -> None:
-    """Wait until the engine is ready, submit, and print how it goes."""
-    book = make_book(pages)
-    async with run_system(engines="bench", engine_classes=ENGINE, **_FLAGS) as system:
+class _Log(list[str]):
+    """Prints what the processes say as it comes."""
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        print("   ", line[:300], flush=True)
+
+
+async def measure(pages: int, documents: int, seconds: float) -> None:
+    """Wait until the engine is ready, submit, and print how it goes; at most `seconds` of work."""
+    each = pages // documents
+    books = [make_book(each * number, each) for number in range(documents)]
+    pages = each * documents
+    flags = _FLAGS | {"engines": "bench", "engine_classes": ENGINE}
+    async with run_system(log=_Log(), **flags) as system:
         started = time.perf_counter()
         await system.table(
             lambda table: any(w.engine == "bench" and w.state == "ready" for w in table.workers),
-            seconds=120,
+            seconds=180,
         )
         print(f"ready after {time.perf_counter() - started:.1f} s", flush=True)
-        begin = time.perf_counter()
-        job = await system.submit(book, engine="bench")
-        for goal in (1, pages // 4, pages // 2, 3 * pages // 4, pages):
-            job = await system.until(job, lambda j, g=goal: j.counts.settled >= g, seconds=300)
-            seconds = time.perf_counter() - begin
-            print(f"{job.counts.settled} pages after {seconds:.1f} s", flush=True)
-        rate = pages / (time.perf_counter() - begin)
-        print(f"{job.counts.done} done, {rate:.2f} pages/s from submit to the last commit")
-        job = await system.finished(job, seconds=120)
-        print(f"{job.state} after {time.perf_counter() - begin:.1f} s; MiB {_resident(system)}")
-        print("\n".join(line for line in system.log if "rror" in line or "worn" in line)[-2000:])
+        submitted = time.perf_counter()
+        jobs = [await system.submit(book, engine="bench") for book in books]
+        async with asyncio.timeout(seconds):
+            await _until(system, jobs, lambda jobs: any(job.counts.total for job in jobs))
+            opened = time.perf_counter()
+            print(f"first document open {opened - submitted:.2f} s after submission", flush=True)
+            for goal in dict.fromkeys((1, pages // 4, pages // 2, 3 * pages // 4, pages)):
+                jobs = await _until(system, jobs, lambda jobs, g=goal: _settled(jobs) >= g)
+                now = time.perf_counter() - opened
+                print(f"{_settled(jobs)} pages after {now:.1f} s", flush=True)
+        print(f"{pages / now:.2f} pages/s from there to the last commit")
+        jobs = await _until(system, jobs, lambda jobs: all(job.state.is_final for job in jobs))
+        now = time.perf_counter() - submitted
+        states = sorted({str(job.state) for job in jobs})
+        print(f"{states} {now:.1f} s after submission; MiB {_resident(system)}")
+
+
+def _settled(jobs: list[Job]) -> int:
+    return sum(job.counts.settled for job in jobs)
+
+
+async def _until(
+    system: System, jobs: list[Job], reached: Callable[[list[Job]], bool]
+) -> list[Job]:
+    """The jobs once it is so. SystemExit with the reason when a page or a job has failed."""
+    while True:
+        jobs = [system.store.job(job.id) for job in jobs]
+        for job in jobs:
+            if job.counts.failed or job.failure:
+                failed = system.store.pages(job.id)
+                reasons = [(p.page, p.reason) for p in failed if p.state is PageState.FAILED]
+                raise SystemExit(f"failed: {job.failure} {reasons[:3]}")
+        if reached(jobs):
+            return jobs
+        async with system.changed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(system.changed.wait(), 0.5)
 
 
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=384)
+    parser.add_argument("--pages", type=int, default=768)
+    parser.add_argument("--documents", type=int, default=8)
     parser.add_argument("--float8", action="store_true")
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--seconds", type=float, default=300, help="for all pages")
     arguments = parser.parse_args()
-    if arguments.float8:
-        os.environ[FLOAT8] = "1"
-    asyncio.run(measure(arguments.pages))
+    for name in (FLOAT8,) * arguments.float8 + (SMALL,) * arguments.small:
+        os.environ[name] = "1"
+    asyncio.run(measure(arguments.pages, arguments.documents, arguments.seconds))
 
 
 if __name__ == "__main__":

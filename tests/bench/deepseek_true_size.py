@@ -8,7 +8,7 @@ of sequence cannot come, so that lengths are those that were drawn; SAM starts a
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,39 @@ ENCODER: dict[str, Any] = {
 }
 
 
+# The same in little, for a CPU: whether everything goes, not how fast.
+SMALL_TEXT: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "moe_intermediate_size": 32,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 2,
+    "mlp_layer_types": ["dense", "sparse"],
+}
+SMALL_VISION: dict[str, Any] = {
+    "sam_config": {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "global_attn_indexes": [],
+        "output_channels": 16,
+        "downsample_channels": [32, 64],
+    },
+    "encoder_config": ENCODER
+    | {
+        "hidden_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "num_key_value_heads": 1,
+        "intermediate_size": 64,
+        "vocab_size": 16,
+    },
+}
+
+
 class PlainTokenizer:
     """Prompts of a few tokens; texts as numbers."""
 
@@ -67,12 +100,22 @@ class PlainTokenizer:
         return " ".join(map(str, ids))
 
 
-def make_model(device: str, dtype: torch.dtype = torch.bfloat16, **text: Any) -> LoadedModel:
-    """The whole model, made on the device. `text` changes its text config."""
+def make_small_model() -> LoadedModel:
+    """The same architecture in little, on the CPU."""
+    return make_model("cpu", torch.float32, SMALL_VISION, **SMALL_TEXT)
+
+
+def make_model(
+    device: str,
+    dtype: torch.dtype = torch.bfloat16,
+    vision: Mapping[str, Any] | None = None,
+    **text: Any,
+) -> LoadedModel:
+    """The whole model, made on the device. `vision` replaces, `text` changes its config."""
     config_class, model_class = model_classes("deepseek_ocr2")
     config = config_class(
         text_config=TEXT | text,
-        vision_config={"sam_config": {}, "encoder_config": ENCODER},
+        vision_config=vision or {"sam_config": {}, "encoder_config": ENCODER},
         image_token_id=128815,
     )
     torch.manual_seed(0)

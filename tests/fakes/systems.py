@@ -99,9 +99,9 @@ class System:
 
 @contextlib.asynccontextmanager
 async def run_system(
-    within: Sequence[str] = (), *, web: bool = False, **flags: Any
+    within: Sequence[str] = (), *, web: bool = False, log: list[str] | None = None, **flags: Any
 ) -> AsyncIterator[System]:
-    """Start a system; nothing of it is left afterwards.
+    """Start a system; nothing of it is left afterwards. What it logs goes to the end of `log`.
 
     `within` is a program that runs each of its processes, such as `ip netns exec`. The door of
     their bus may be out of reach then; their events, on ipc, are not.
@@ -120,7 +120,7 @@ async def run_system(
             environ={},
         )
         store = Store.open(settings)
-        log: list[str] = []
+        lines: list[str] = [] if log is None else log
         specs = [
             replace(spec, command=(*within, *spec.command))
             for spec in processes_of(settings, web=web)
@@ -133,11 +133,11 @@ async def run_system(
             lambda pid, reason: loop.call_soon_threadsafe(supervisor.kill_hung, pid, reason),
         )
         supervisor = Supervisor(
-            specs, lambda name, line: log.append(f"{name}: {line}"), watcher=line
+            specs, lambda name, text: lines.append(f"{name}: {text}"), watcher=line
         )
         bus = BusClient(context, here)
         await bus.start()
-        system = System(settings, store, bus, supervisor, log)
+        system = System(settings, store, bus, supervisor, lines)
 
         async def watch() -> None:
             async for _ in bus.watch():
@@ -151,7 +151,7 @@ async def run_system(
                 try:
                     yield system
                 except BaseException:
-                    print("\n".join(log[-60:]))
+                    print("\n".join(lines[-60:]))
                     raise
                 finally:
                     supervisor.stop()
