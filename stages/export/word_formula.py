@@ -9,7 +9,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from docx.oxml import OxmlElement
-from docx.oxml.ns import qn
+
+from stages.export.omml import fenced, letters, properties, value
 
 _MAX_DEPTH = 60  # Word itself gives up on deeper ones
 _LARGE = frozenset("∑∏∐∫∬∭∮⋃⋂⨁⨂⋁⋀")
@@ -52,7 +53,7 @@ def _row(elements: Sequence[ET.Element], depth: int) -> list[Any]:
         if end is not None:
             inner = _row(elements[at + 1 : end], depth + 1)
             closing = _text(elements[end]) if end < len(elements) else ""
-            written.append(_fenced(_text(elements[at]), closing, inner))
+            written.append(fenced(_text(elements[at]), closing, inner))
             at = end + 1
         elif _is_large(elements[at]):
             written.append(_large(elements[at], elements[at + 1 : at + 2], depth))
@@ -85,7 +86,7 @@ def _element(element: ET.Element, depth: int) -> list[Any]:
     if tag in {"mi", "mn", "mo", "mtext", "ms"}:
         return _run(element)
     if tag == "mspace":
-        return [_letters(" ")] if element.get("width") else []
+        return [letters(" ")] if element.get("width") else []
     write = _WRITERS.get(tag)
     if write is None:
         raise Unwritable(tag)
@@ -99,26 +100,14 @@ def _run(element: ET.Element) -> list[Any]:
     upright = element.tag in {"mtext", "ms"} or (
         len(text) > 1 and text.isascii() and text.isalpha()
     )
-    return [_letters(text, upright=upright)]
-
-
-def _letters(text: str, *, upright: bool = False) -> Any:
-    run, letters = OxmlElement("m:r"), OxmlElement("m:t")
-    if upright:
-        properties = OxmlElement("m:rPr")
-        properties.append(_value("m:sty", "p"))
-        run.append(properties)
-    letters.set(qn("xml:space"), "preserve")
-    letters.text = text
-    run.append(letters)
-    return run
+    return [letters(text, upright=upright)]
 
 
 def _fraction(parts: list[ET.Element], element: ET.Element, depth: int) -> Any:
     top, bottom = _exactly(parts, 2)
     made = OxmlElement("m:f")
     if element.get("linethickness") in {"0", "0px", "0pt"}:
-        made.append(_properties("m:fPr", _value("m:type", "noBar")))
+        made.append(properties("m:fPr", value("m:type", "noBar")))
     made.append(_holder("m:num", [top], depth))
     made.append(_holder("m:den", [bottom], depth))
     return made
@@ -148,7 +137,7 @@ def _over(parts: list[ET.Element], _: ET.Element, depth: int) -> Any:
         return _barred(base, mark, "top", depth)
     if mark in _ACCENTS:
         made = OxmlElement("m:acc")
-        made.append(_properties("m:accPr", _value("m:chr", _ACCENTS[mark])))
+        made.append(properties("m:accPr", value("m:chr", _ACCENTS[mark])))
         made.append(_holder("m:e", [base], depth))
         return made
     return _limit("m:limUpp", _holder("m:e", [base], depth), above, depth)
@@ -171,9 +160,9 @@ def _limit(name: str, base: Any, limit: ET.Element, depth: int) -> Any:
 def _barred(base: ET.Element, mark: str, place: str, depth: int) -> Any:
     is_brace = mark in _BRACES
     made = OxmlElement("m:groupChr" if is_brace else "m:bar")
-    values = [_value("m:chr", mark)] if is_brace else []
+    values = [value("m:chr", mark)] if is_brace else []
     made.append(
-        _properties("m:groupChrPr" if is_brace else "m:barPr", *values, _value("m:pos", place))
+        properties("m:groupChrPr" if is_brace else "m:barPr", *values, value("m:pos", place))
     )
     made.append(_holder("m:e", [base], depth))
     return made
@@ -182,7 +171,7 @@ def _barred(base: ET.Element, mark: str, place: str, depth: int) -> Any:
 def _root(parts: list[ET.Element], element: ET.Element, depth: int) -> Any:
     made = OxmlElement("m:rad")
     if element.tag == "msqrt":
-        made.append(_properties("m:radPr", _value("m:degHide", "1")))
+        made.append(properties("m:radPr", value("m:degHide", "1")))
         made.append(OxmlElement("m:deg"))
         made.append(_holder("m:e", parts, depth))
     else:
@@ -203,14 +192,6 @@ def _table(rows: list[ET.Element], _: ET.Element, depth: int) -> Any:
     return made
 
 
-def _fenced(opening: str, closing: str, inner: list[Any]) -> Any:
-    made, held = OxmlElement("m:d"), OxmlElement("m:e")
-    made.append(_properties("m:dPr", _value("m:begChr", opening), _value("m:endChr", closing)))
-    held.extend(inner)
-    made.append(held)
-    return made
-
-
 def _is_large(element: ET.Element) -> bool:
     """A sum, an integral and the like with limits."""
     has_limits = element.tag in {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
@@ -227,10 +208,10 @@ def _large(element: ET.Element, following: Sequence[ET.Element], depth: int) -> 
     }.get(str(element.tag), (element[1:2], element[2:3]))
     made = OxmlElement("m:nary")
     where = "undOvr" if sign in _UNDER_AND_OVER else "subSup"
-    values = [_value("m:chr", sign), _value("m:limLoc", where)]
-    values += [_value("m:subHide", "1")] if not below else []
-    values += [_value("m:supHide", "1")] if not above else []
-    made.append(_properties("m:naryPr", *values))
+    values = [value("m:chr", sign), value("m:limLoc", where)]
+    values += [value("m:subHide", "1")] if not below else []
+    values += [value("m:supHide", "1")] if not above else []
+    made.append(properties("m:naryPr", *values))
     made.append(_holder("m:sub", below, depth))
     made.append(_holder("m:sup", above, depth))
     made.append(_holder("m:e", following, depth))
@@ -240,18 +221,6 @@ def _large(element: ET.Element, following: Sequence[ET.Element], depth: int) -> 
 def _holder(name: str, elements: Sequence[ET.Element], depth: int) -> Any:
     made = OxmlElement(name)
     made.extend(_row(list(elements), depth + 1))
-    return made
-
-
-def _properties(name: str, *values: Any) -> Any:
-    made = OxmlElement(name)
-    made.extend(values)
-    return made
-
-
-def _value(name: str, value: str) -> Any:
-    made = OxmlElement(name)
-    made.set(qn("m:val"), value)
     return made
 
 
