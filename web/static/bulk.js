@@ -6,6 +6,7 @@ import { count } from "./words.js";
 const bar = document.querySelector("#bulk");
 const dialog = document.querySelector("#bulk-dialog");
 const boxes = () => [...document.querySelectorAll("input[name=job]")];
+const isOpen = (row) => ["queued", "running"].includes(row.dataset.state);
 const chosen = () => boxes().filter((box) => box.checked).map((box) => box.closest("[data-job]"));
 let lastBox = null;
 
@@ -13,7 +14,7 @@ function show() {
   const rows = chosen();
   bar.hidden = !rows.length;
   bar.querySelector("[data-part=chosen]").textContent = count("{n} chosen", "{n} chosen", rows.length);
-  const open = rows.filter((row) => ["queued", "running"].includes(row.dataset.state)).length;
+  const open = rows.filter(isOpen).length;
   bar.querySelector("[data-bulk=cancel]").disabled = !open;
   bar.querySelector("[data-bulk=delete]").disabled = open === rows.length;
   bar.querySelector("[data-bulk=zip]").disabled = !rows.some((row) => row.dataset.state === "done");
@@ -44,10 +45,12 @@ const acts = {
   }),
   again: async (rows) => { if (await each(rows, (row) => ask("POST", `${api(row)}/replay`, {}))) location.assign("/jobs"); },
   cancel: async (rows) => {
-    await each(rows.filter((row) => ["queued", "running"].includes(row.dataset.state)), (row) => ask("POST", `${api(row)}/cancel`));
+    await each(rows.filter(isOpen), (row) => ask("POST", `${api(row)}/cancel`));
     location.reload();
   },
-  delete: (rows) => {
+  // What still runs is not deleted: it is cancelled first.
+  delete: (all) => {
+    const rows = all.filter((row) => !isOpen(row));
     dialog.querySelector("[data-part=what]").textContent = rows.map((row) => row.querySelector(".job-name").textContent).slice(0, 8).join(", ") + (rows.length > 8 ? " …" : "");
     dialog.showModal();
   },
@@ -76,7 +79,7 @@ if (bar) {
   dialog.addEventListener("close", async () => {
     if (dialog.returnValue !== "yes") return;
     dialog.returnValue = "";
-    const rows = chosen();
+    const rows = chosen().filter((row) => !isOpen(row));
     await each(rows, async (row) => {
       await ask("DELETE", api(row));
       row.remove();
