@@ -134,9 +134,9 @@ def watch_memory(names: list[str]) -> None:
         time.sleep(0.2)
     time.sleep(1)
     after = used_mib()
-    print(
-        f"GPU memory: {before} MiB before, {most} at most, {after} after (exit {child.returncode})"
-    )
+    print(f"GPU memory: {before} MiB before, {most} at most, {after} after")
+    if child.returncode:
+        raise SystemExit(f"the process that read the pages ended with {child.returncode}")
 
 
 def used_mib() -> int:
