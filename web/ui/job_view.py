@@ -42,7 +42,7 @@ _FORMAT_WORDS = {
 async def show(request: Req, job_id: str) -> HTTPResponse:
     front = front_of(request)
     job = await front.threads.run(front.store.job, job_id)
-    tasks = await front.threads.run(front.store.pages, job_id)
+    tasks = in_order(job, await front.threads.run(front.store.pages, job_id))
     others = await front.threads.run(front.store.runs, job_id, limit=_OTHER_RUNS)
     running = front.hub.running(job_id)
     pages = [page_row(task, running) for task in tasks]
@@ -76,12 +76,18 @@ async def reading(request: Req, job_id: str, number: str) -> HTTPResponse:
     job = await front.threads.run(front.store.job, job_id)
     # The pages beside this one are its neighbours by number, unless some were left out.
     near = {} if job.pages else {"after": max(0, wanted - 2), "limit": 3}
-    tasks = await front.threads.run(front.store.pages, job_id, **near)
+    tasks = in_order(job, await front.threads.run(front.store.pages, job_id, **near))
     asked = request.args.get("engine") or _first_engine(tasks, wanted)
     running = front.hub.running(job_id)
     pages = [page_row(task, running) for task in tasks]
     values = await page_view(front, job, wanted, asked, pages)
     return page(request, "reading.html", {"job": job.to_json(), **values})
+
+
+def in_order(job: Job, tasks: list[PageTask]) -> list[PageTask]:
+    """By page, and by engine as the job names them: the first is shown first."""
+    order = {name: at for at, name in enumerate(job.engines)}
+    return sorted(tasks, key=lambda task: (task.page, order.get(task.asked, len(order))))
 
 
 def _formats(job: Job) -> list[tuple[str, str]]:

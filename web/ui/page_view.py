@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,8 @@ from shared.render import to_html
 from web.front import Front
 
 _RAW_CHARACTERS = 200_000  # more makes browsers slow; the API has all of it
+# No text has a line break of its own in JSON, so that this is a list.
+_NUMBERS = re.compile(r"\[\n\s*-?\d[\d.eE+\-,\s]*\]")
 _NOTHING_YET = {
     "pending": "This page is waiting for its turn.",
     "running": "This page is being read.",
@@ -80,12 +83,16 @@ def _shown_result(job_id: str, result: PageResult) -> dict[str, Any]:
             image_url=lambda sha256: f"/api/v1/jobs/{job_id}/images/{sha256}",
             page=result.page,
         ),
-        "blocks_json": json.dumps(
-            [block.to_json() for block in blocks], ensure_ascii=False, indent=1
-        ),
+        "blocks_json": json_text([block.to_json() for block in blocks]),
         "raw_text": raw,
         "raw_cut": is_cut,
     }
+
+
+def json_text(value: Any) -> str:
+    """JSON with line breaks, but lists of numbers, as boxes are, on one line."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
 
 
 def raw_text(raw: bytes) -> tuple[str, bool]:
@@ -93,5 +100,5 @@ def raw_text(raw: bytes) -> tuple[str, bool]:
     text = raw[: 4 * _RAW_CHARACTERS].decode("utf-8", "replace")
     if len(raw) <= _RAW_CHARACTERS:
         with contextlib.suppress(ValueError):  # what is not JSON is shown as it is
-            text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)
+            text = json_text(json.loads(text))
     return text[:_RAW_CHARACTERS], len(text) > _RAW_CHARACTERS or len(raw) > 4 * _RAW_CHARACTERS

@@ -1,5 +1,6 @@
 """The web pages as the server renders them, and the description of the interface."""
 
+import json
 import re
 
 import httpx
@@ -14,6 +15,7 @@ from store.store import Store
 from tests.fakes.web_system import add_job, finished_job, read_page, serving
 from web.openapi import openapi_path
 from web.operations import operation_of
+from web.ui.page_view import json_text
 
 HTML = {"Accept": "text/html"}
 
@@ -124,4 +126,13 @@ async def test_two_engines_have_a_strip_each(settings: Settings, store: Store):
     store.start_job(both.id, 1, [(1, "mineru"), (1, "pymupdf")])
     async with serving(settings) as client:
         text = (await client.get(f"/jobs/{both.id}", headers=HTML)).text
-    assert text.count('class="strip"') == 2
+    strips = re.findall(r'class="strip" [^>]*data-engine="(\w+)"', text)
+    assert strips == ["pymupdf", "mineru"]  # as the job names them
+
+
+def test_boxes_are_on_one_line_and_texts_as_they_are():
+    value = [{"bbox": [0.25, -1, 2e-07], "content": "[\n 1,\n 2]", "ids": [], "names": ["1", "2"]}]
+    text = json_text(value)
+    assert '"bbox": [0.25, -1, 2e-07]' in text
+    assert json.loads(text) == value
+    assert text.count("\n") > 6
