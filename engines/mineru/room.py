@@ -1,6 +1,6 @@
 """How many pages fit into memory together, as learned from running out of it."""
 
-_CALM_PAGES = 50  # read well before another one is tried beside them
+_CALM = 50  # documents read well before one page more is tried beside them
 
 
 class Room:
@@ -11,15 +11,13 @@ class Room:
         self._calm = 0
         self.pages = most
 
-    def changed(self, ran_out: bool) -> bool:  # noqa: FBT001 - the one fact it goes by
-        """Count a page that was done; whether `pages` is another one now."""
-        before = self.pages
-        if ran_out:
+    def note(self, *, memory_ran_out: bool) -> None:
+        """Learn from a document that was read, or for which there was no memory."""
+        if memory_ran_out:
             if self.pages == 1:
                 raise MemoryError
-            self.pages, self._calm = max(1, self.pages // 2), 0
+            self.pages, self._calm = self.pages // 2, 0
         elif self.pages < self._most:
             self._calm += 1
-            if self._calm >= _CALM_PAGES:
+            if self._calm >= _CALM:
                 self.pages, self._calm = self.pages + 1, 0
-        return self.pages != before

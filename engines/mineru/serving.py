@@ -57,6 +57,6 @@ def serve(
             yield from gatherer.refusals()
             for landing in landings:
                 yield from landing.answers
-                room.changed(landing.memory_ran_out)
+                room.note(memory_ran_out=landing.memory_ran_out)
     finally:
         flight.close()

@@ -65,13 +65,16 @@ def test_the_page_answers_for_the_rest(error, tier, code):
 
 def test_room_halves_when_memory_runs_out_and_grows_back():
     room = Room(8)
-    assert room.changed(True)
+    room.note(memory_ran_out=True)
     assert room.pages == 4
-    assert sum(room.changed(False) for _ in range(1000)) == 4
-    assert room.pages == 8
+    sizes = set()
+    for _ in range(1000):
+        room.note(memory_ran_out=False)
+        sizes.add(room.pages)
+    assert sizes == {4, 5, 6, 7, 8}
 
 
 def test_one_page_that_is_too_much_for_the_process_ends_it():
     room = Room(1)
     with pytest.raises(MemoryError):
-        room.changed(True)
+        room.note(memory_ran_out=True)
