@@ -31,7 +31,7 @@ def _divided(whole: str, inside: str) -> str:
     if len(stacked) < 3 or 2 * len(stacked) < len(cells) or len({len(c) for c in stacked}) > 1:
         return whole
     count = len(stacked[0])
-    figures = sum(any(c.isdigit() for c in part) for cell in stacked for part in cell)
+    figures = sum(_is_figure(part) for cell in stacked for part in cell)
     if 2 * figures < count * len(stacked):
         return whole
     rows = []
@@ -44,6 +44,12 @@ def _divided(whole: str, inside: str) -> str:
                 row += f'<td rowspan="{count}">{cell[0]}</td>'
         rows.append(f"<tr>{row}</tr>")
     return "\n".join(rows)
+
+
+def _is_figure(text: str) -> bool:
+    """Whether a text is mostly digits: an address has some, too."""
+    digits = sum(c.isdigit() for c in text)
+    return 0 < digits >= sum(c.isalpha() for c in text)
 
 
 def key_values(lines: Sequence[Sequence[Item]]) -> str:

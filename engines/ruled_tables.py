@@ -16,6 +16,7 @@ from engines.rules import Cell, Grid
 
 _LEAST_CELLS = 4  # with text, in two rows and two columns at least
 _LEAST_FILLED = 0.25  # of the cells; drawings leave nearly all empty
+_MOST_LINES = 5  # in a filled cell, on the average; columns of prose between rules have more
 _INSIDE = 0.4  # heights of a line by which a rule stands within its box, not at its end
 _BREAK = "<br>"
 
@@ -68,27 +69,51 @@ def ruled_tables(
             cell = next((c for c in grid.cells if holds(_scaled(c.box, scale), line.box)), None)
             if cell is not None:
                 texts.setdefault(cell, []).append(number)
-        if not _is_table(grid, list(texts)):
+        if not _is_table(grid, texts):
             continue
         members = sorted(number for numbers in texts.values() for number in numbers)
-        table = _table(grid, {cell: [lines[n] for n in ns] for cell, ns in texts.items()})
+        within = {cell: [lines[n] for n in numbers] for cell, numbers in texts.items()}
+        table = _table(_parted(grid, within, scale))
         region = Region("table", _scaled(grid.box, scale), tuple(lines[n] for n in members), table)
         found.append((region, members))
     return found
 
 
-def _is_table(grid: Grid, filled: Sequence[Cell]) -> bool:
+def _is_table(grid: Grid, texts: dict[Cell, list[int]]) -> bool:
     return (
-        len(filled) >= max(_LEAST_CELLS, _LEAST_FILLED * len(grid.cells))
-        and len({cell.row for cell in filled}) > 1
-        and len({cell.column for cell in filled}) > 1
+        len(texts) >= max(_LEAST_CELLS, _LEAST_FILLED * len(grid.cells))
+        and len({cell.row for cell in texts}) > 1
+        and len({cell.column for cell in texts}) > 1
+        and sum(map(len, texts.values())) <= _MOST_LINES * len(texts)
     )
 
 
-def _table(grid: Grid, texts: dict[Cell, list[Line]]) -> str:
-    rows: dict[int, str] = {}
+def _parted(grid: Grid, texts: dict[Cell, list[Line]], scale: float) -> dict[Cell, list[Line]]:
+    """All cells with their lines; a row with one line in each of its columns is no merged cell.
+
+    Such is a row of headings on dark ground, whose borders are lighter than the ground.
+    """
+    starts = sorted({cell.box[0] for cell in grid.cells})
+    ends = dict(zip(starts, [*starts[1:], grid.box[2]], strict=True))
+    found: dict[Cell, list[Line]] = {}
     for cell in grid.cells:
-        items = [Item(*line.box, line.text) for line in texts.get(cell, ())]
+        lines = texts.get(cell, [])
+        columns = [x for x in starts if cell.box[0] <= x < cell.box[2]]
+        parts = {
+            Cell(cell.row, starts.index(x), 1, 1, (x, cell.box[1], ends[x], cell.box[3])): [
+                line for line in lines if x * scale <= line.box[0] < line.box[2] <= ends[x] * scale
+            ]
+            for x in columns
+        }
+        apart = cell.rows == 1 and len(lines) == len(columns) and all(parts.values())
+        found |= parts if apart and len(columns) > 1 else {cell: lines}
+    return found
+
+
+def _table(texts: dict[Cell, list[Line]]) -> str:
+    rows: dict[int, str] = {}
+    for cell, lines in texts.items():
+        items = [Item(*line.box, line.text) for line in lines]
         read = [" ".join(item.text for item in row) for row in rows_of(items)]
         spans = "".join(
             f' {name}="{count}"'
@@ -97,7 +122,7 @@ def _table(grid: Grid, texts: dict[Cell, list[Line]]) -> str:
         )
         text = _BREAK.join(escape(line, quote=False) for line in read)
         rows[cell.row] = rows.get(cell.row, "") + f"<td{spans}>{text}</td>"
-    count = max(cell.row + cell.rows for cell in grid.cells)
+    count = max(cell.row + cell.rows for cell in texts)
     whole = "".join(f"<tr>{rows.get(row, '')}</tr>" for row in range(count))
     return f"<table>{_joined(split_rows(whole))}</table>"
 

@@ -18,7 +18,9 @@ from engines.rapid.arrays import Pixels
 _LONG = 1.6  # heights of a line's box: a shorter stroke may be part of a letter
 _NEAR = 0.35  # heights within which strokes are one rule: double rules, uneven ones
 _DRAWN = 0.7  # share of a border that must be ink
-_MOST_RULES = 200  # more in one grid is a pattern, not a table
+_THICK = 0.5  # heights; a thicker stroke is a row or column on dark ground: both its edges count
+_DARK = 0.5  # of the paper's gray: ground on which headings stand in light letters
+_MOST_CELLS = 3000  # more in one grid is a pattern, such as graph paper, not a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def find_grids(image: Pixels, height: float) -> list[Grid]:
     ink = cv2.adaptiveThreshold(
         gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, window, 12
     )
+    # Within a dark area nothing is darker than its surroundings.
+    ink[gray < _DARK * float(np.median(gray))] = 255
     long = round(_LONG * height)
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
     down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
@@ -68,31 +72,38 @@ def find_grids(image: Pixels, height: float) -> list[Grid]:
 
 def _grid(across: Pixels, down: Pixels, height: float) -> Grid | None:
     near = _NEAR * height
-    ys, widths = _places(across, 1, near)
-    xs, heights = _places(down, 0, near)
+    ys, from_left = _places(across, 1, near, height)
+    xs, from_top = _places(down, 0, near, height)
     # Outer borders may be missing: the rules of the other direction end there.
-    xs, ys = _with_ends(xs, widths, 2 * near), _with_ends(ys, heights, 2 * near)
-    if not (3 <= len(xs) <= _MOST_RULES and 3 <= len(ys) <= _MOST_RULES):
+    xs, ys = _with_ends(xs, from_left, 2 * near), _with_ends(ys, from_top, 2 * near)
+    if min(len(xs), len(ys)) < 3 or (len(xs) - 1) * (len(ys) - 1) > _MOST_CELLS:
         return None
-    cells = _cells(across, down, xs, ys, near)
-    if cells is None or len(cells) < 4:
+    boxes = _cells(across, down, xs, ys, near)
+    if boxes is None or len(boxes) < 4:
         return None
-    return Grid((xs[0], ys[0], xs[-1], ys[-1]), cells)
+    return Grid((xs[0], ys[0], xs[-1], ys[-1]), _numbered(boxes))
 
 
-def _places(strokes: Pixels, axis: int, near: float) -> tuple[list[float], tuple[float, float]]:
+def _places(
+    strokes: Pixels, axis: int, near: float, height: float
+) -> tuple[list[float], tuple[float, float]]:
     """Where strokes lie across their direction, in order; and from where to where they run."""
     _, _, stats, middles = cv2.connectedComponentsWithStats(strokes)
     if len(stats) <= 1:
         return [], (0.0, 0.0)
+    lies: list[float] = []
+    for (edge, thick), middle in zip(
+        stats[1:, [axis, 2 + axis]].tolist(), middles[1:, axis].tolist(), strict=True
+    ):
+        lies += [middle] if thick <= _THICK * height else [edge, edge + thick - 1]
     starts = stats[1:, 1 - axis].astype(float)
     ends = starts + stats[1:, 3 - axis]
     places: list[list[float]] = []
-    for middle in sorted(middles[1:, axis].tolist()):
-        if places and middle - places[-1][-1] <= near:
-            places[-1].append(middle)
+    for place in sorted(lies):
+        if places and place - places[-1][-1] <= near:
+            places[-1].append(place)
         else:
-            places.append([middle])
+            places.append([place])
     return [sum(each) / len(each) for each in places], (float(starts.min()), float(ends.max()))
 
 
@@ -107,7 +118,7 @@ def _with_ends(places: list[float], ends: tuple[float, float], near: float) -> l
 
 def _cells(
     across: Pixels, down: Pixels, xs: Sequence[float], ys: Sequence[float], near: float
-) -> tuple[Cell, ...] | None:
+) -> list[Box] | None:
     rows, columns = len(ys) - 1, len(xs) - 1
     owner = {place: place for place in product(range(rows), range(columns))}
 
@@ -126,14 +137,29 @@ def _cells(
     merged: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for place in owner:
         merged.setdefault(root(place), []).append(place)
-    cells = []
+    boxes = []
     for members in merged.values():
         first, last = min(members), max(members)
-        high, wide = last[0] - first[0] + 1, last[1] - first[1] + 1
-        if len(members) != high * wide:
+        if len(members) != (last[0] - first[0] + 1) * (last[1] - first[1] + 1):
             return None  # not rectangles: a drawing
-        box = xs[first[1]], ys[first[0]], xs[last[1] + 1], ys[last[0] + 1]
-        cells.append(Cell(first[0], first[1], high, wide, box))
+        boxes.append((xs[first[1]], ys[first[0]], xs[last[1] + 1], ys[last[0] + 1]))
+    return boxes
+
+
+def _numbered(boxes: Sequence[Box]) -> tuple[Cell, ...]:
+    """The cells with their rows and columns; strokes that divide no cells do not count."""
+    xs = {x: number for number, x in enumerate(sorted({box[0] for box in boxes}))}
+    ys = {y: number for number, y in enumerate(sorted({box[1] for box in boxes}))}
+    cells = [
+        Cell(
+            ys[box[1]],
+            xs[box[0]],
+            sum(box[1] <= y < box[3] for y in ys),
+            sum(box[0] <= x < box[2] for x in xs),
+            box,
+        )
+        for box in boxes
+    ]
     return tuple(sorted(cells, key=lambda cell: (cell.row, cell.column)))
 
 

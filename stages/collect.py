@@ -204,8 +204,11 @@ def is_good(item: Settled | Retry | None) -> bool:
 
 
 def goes_on(item: Settled | Retry, *, settled: bool) -> bool:
-    """Whether the page has more to come after this answer: where it ended no page, it was old."""
-    return isinstance(item, Retry) or (item.last_resort and not settled)
+    """Whether the page has more to come after this answer.
+
+    A bad answer that settled nothing was old: another engine may be reading the page.
+    """
+    return isinstance(item, Retry) or not (settled or item.is_good)
 
 
 def outranks(item: Settled | Retry, known: Settled | Retry) -> bool:

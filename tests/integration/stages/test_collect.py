@@ -88,6 +88,21 @@ def test_an_old_answer_ends_no_page_that_another_engine_reads(store):
     assert line.all(Committed)[-1].again == ()
 
 
+def test_an_old_failure_calls_nobody_back(store):
+    job = started(store, pages=1, engines=["text"])
+    store.settle([Retry(job.id, 1, "text", 0, replace(Route("text"), turn=1))])
+    line = RecordedLine()
+    settings = Settings(engine_classes=("text=tests.fakes.engines:TextEngine",), fallback="never")
+    collector = Collector(settings, store, line.worker(settings, "collect"))
+    key = page_key(job.id, 1, "text")
+    told = {**ROUTE, "reason": "It ended.", "final": True}
+    for turn, again in ((0, (key,)), (1, ())):
+        header = {**told, "route": replace(Route("text"), turn=turn).to_json()}
+        assert collector._step([Delivery(Result(key, 1, "failed", header), ())])
+        assert line.all(Committed)[-1].again == again
+    assert store.pages(job.id)[0].state is PageState.FAILED
+
+
 def test_which_of_two_answers_to_a_page_counts():
     good, bad = done("job", 1), replace(failed_of(), turn=1)
     resort = replace(good, last_resort=True, turn=1)

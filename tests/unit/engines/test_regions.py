@@ -57,6 +57,7 @@ def test_a_row_of_stacked_figures_is_divided():
         "<tr><td>1<br>2</td><td>3<br>4<br>5</td><td>6<br>7</td></tr>",
         '<tr><td rowspan="2">1<br>2</td><td>3<br>4</td><td>5<br>6</td><td>5<br>6</td></tr>',
         "<tr><td>1<br>2</td><td>3</td></tr>",
+        "<tr><td>9 Hill Road<br>Flat 2</td><td>Tel 555<br>Fax 5</td><td>in Hull 1<br>x</td></tr>",
     ],
 )
 def test_other_rows_are_left_whole(row):

@@ -52,8 +52,9 @@ def test_a_missing_border_merges_cells():
     page = whole_grid()
     page[YS[0] + 8 : YS[1] - 8, XS[1] - 2 : XS[1] + 4] = 235  # first row: columns 1 and 2
     page[YS[2] - 2 : YS[2] + 4, XS[2] + 8 : XS[3] - 8] = 235  # last column: rows 2 and 3
-    ((table, _),) = ruled_tables(find_grids(page, HEIGHT), in_each_cell(), 1.0)
-    assert '<tr><td colspan="2">60-50 260-50</td><td>460-50</td></tr>' in table.table
+    lines = [line(200, YS[0] + 18, "over both", x1=320), *in_each_cell()[2:]]
+    ((table, _),) = ruled_tables(find_grids(page, HEIGHT), lines, 1.0)
+    assert '<tr><td colspan="2">over both</td><td>460-50</td></tr>' in table.table
     assert '<td rowspan="2">460-110 460-170</td>' in table.table
 
 
@@ -104,6 +105,44 @@ def test_a_grid_without_text_is_no_table():
     assert ruled_tables(grids, [line(XS[0] + 20, YS[0] + 18, "alone")], 1.0) == []
     one_row = [line(x + 20, YS[0] + 18, "a") for x in XS[:-1]] * 2
     assert ruled_tables(grids, one_row, 1.0) == []
+
+
+def test_prose_between_rules_is_no_table():
+    lines = [
+        line(x + 20, y + 2 + 9 * n, "as in a newspaper")
+        for y in YS[:-1]
+        for x in XS[:-1]
+        for n in range(6)
+    ]
+    assert ruled_tables(find_grids(whole_grid(), HEIGHT), lines, 1.0) == []
+
+
+def test_strokes_that_divide_no_cells_are_no_columns():
+    page = whole_grid()
+    for x in (300, 340, 380):  # the stems of tall letters that touch a rule
+        page[YS[0] + 38 : YS[1] + 24, x : x + 3] = 40
+    (grid,) = find_grids(page, HEIGHT)
+    assert max(cell.column + cell.columns for cell in grid.cells) == 3
+    assert len(grid.cells) == 9
+
+
+def test_headings_on_dark_ground_are_one_row_of_cells():
+    page = whole_grid()
+    page[YS[0] : YS[1], XS[0] : XS[-1]] = 40
+    for x in XS[1:-1]:
+        page[YS[0] : YS[1], x - 2 : x + 4] = 250
+    ((table, _),) = ruled_tables(find_grids(page, HEIGHT), in_each_cell(), 1.0)
+    assert "<tr><td>60-50</td><td>260-50</td><td>460-50</td></tr>" in table.table
+    assert table.table.count("<tr>") == 3
+
+
+def test_graph_paper_is_no_table():
+    page = paper()
+    for y in range(10, 290, 4):
+        across(page, y, 20, 700)
+    for x in range(20, 700, 4):
+        down(page, x, 10, 286)
+    assert find_grids(page, 5.0) == []
 
 
 def test_lines_are_named_and_scaled():
