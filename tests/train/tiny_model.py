@@ -111,8 +111,7 @@ def save_model(model: Any, directory: Path) -> None:
     """Write weights in bf16, config, tokenizer and what the image processor is to do."""
     directory.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(directory)
-    for name in directory.glob("*.json"):
-        name.unlink()
+    (directory / "generation_config.json").unlink(missing_ok=True)
     _write(directory / "config.json", make_config())
     side = {"height": VIEW_PIXELS, "width": VIEW_PIXELS}
     _write(directory / "preprocessor_config.json", {"size": side, "crop_to_patches": False})

@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--processes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="a model to go on from")
+    parser.add_argument("--start", type=Path, help="a training that was cut off")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--save-table", type=Path)
     asked = parser.parse_args()
