@@ -86,3 +86,4 @@ def configure_logging(level: str) -> None:
         level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line for every request
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # one line for every step of a new store

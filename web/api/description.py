@@ -30,7 +30,8 @@ async def openapi(request: Req) -> HTTPResponse:
     Operation("The interface for people", "browser", (Answer("A page.", media_type="text/html"),))
 )
 async def docs(request: Req) -> HTTPResponse:
-    return page(request, "docs.html", {"api": _document(request)})
+    base = f"{request.scheme}://{request.host}"
+    return page(request, "docs.html", {"api": _document(request), "base": base})
 
 
 @bp.get("/schema/quire-1.json")

@@ -81,6 +81,11 @@ async def test_pages_name_no_other_server(client: httpx.AsyncClient):
             assert (await client.get(asset)).status_code == 200, asset
 
 
+async def test_the_example_names_the_address_that_was_asked(client: httpx.AsyncClient):
+    text = (await client.get("/docs", headers={**HTML, "Host": "127.0.0.1:18080"})).text
+    assert "http://127.0.0.1:18080/api/v1/jobs</pre>" in text
+
+
 async def test_every_route_is_described(client: httpx.AsyncClient):
     document = (await client.get("/openapi.json")).json()
     validate(document)
