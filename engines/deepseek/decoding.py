@@ -130,7 +130,7 @@ class _State:
             inputs_embeds=embedded,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,
         )
@@ -147,7 +147,7 @@ class _State:
             input_ids=self.made[:, -1:],
             attention_mask=self.mask,
             position_ids=self.positions[:, None],
-            past_key_values=self.cache,
+            cache=self.cache,
             use_cache=True,
         )
         self.positions = self.positions + 1

@@ -77,7 +77,7 @@ def model_classes(kind: str) -> tuple[Any, Any]:
     ]
     if stem is None or None in found:
         raise OutsideFailed(
-            f"transformers {transformers.__version__} has no class for {kind}: 5.23 or newer is "
+            f"transformers {transformers.__version__} has no class for {kind}: 5.24 or newer is "
             "needed.",
             code="not_installed",
         )

@@ -92,8 +92,8 @@ def oracle(loaded: LoadedModel, page: Request) -> tuple[list[int], list[torch.Te
     logits: list[torch.Tensor] = []
     cache = None
     while len(tokens) < page.max_tokens:
-        out = loaded.model(**inputs, past_key_values=cache, use_cache=True)
-        cache = out.past_key_values
+        out = loaded.model(**inputs, cache=cache, use_cache=True)
+        cache = out.cache
         scores = out.logits[0, -1].clone()
         logits.append(scores.clone())
         size, recent = page.ngram, tokens[-page.ngram_window :]
