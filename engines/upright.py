@@ -39,7 +39,8 @@ def read_upright(
 
     def detect(upright: Pixels) -> tuple[Floats, list[Grid]]:
         boxes = reader.boxes(upright)
-        if not grids or not len(boxes):
+        # A page that will be turned or straightened is looked at again.
+        if not grids or not len(boxes) or runs_sideways(boxes) or find_skew(boxes):
             return boxes, []
         found = find_grids(upright, float(np.median(sizes_of(boxes)[1])))
         return divide_at_rules(boxes, found), found

@@ -10,6 +10,7 @@ watches what the driver says of it. MINERU.md keeps the figures.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -129,10 +130,11 @@ def watch_memory(names: list[str]) -> None:
         [sys.executable, "-m", "tests.bench.mineru_gpu", "--read", *names],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": "0"},
     )
-    while child.poll() is None:
+    while child.returncode is None:
         most = max(most, used_mib())
-        time.sleep(0.2)
-    time.sleep(1)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.2)
+    time.sleep(1)  # the driver counts what it has freed a moment later
     after = used_mib()
     print(f"GPU memory: {before} MiB before, {most} at most, {after} after")
     if child.returncode:

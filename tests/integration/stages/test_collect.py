@@ -74,12 +74,17 @@ def refused(job, turn):
     return Delivery(Result(page_key(job.id, 1, "text"), 1, "done", told), frames)
 
 
-def test_an_old_answer_ends_no_page_that_another_engine_reads(store):
+def in_second_turn(store):
+    """A job of one page that another attempt reads; a collector and what it says."""
     job = started(store, pages=1, engines=["text"])
     store.settle([Retry(job.id, 1, "text", 0, replace(Route("text"), turn=1))])
     line = RecordedLine()
     settings = Settings(engine_classes=("text=tests.fakes.engines:TextEngine",), fallback="never")
-    collector = Collector(settings, store, line.worker(settings, "collect"))
+    return job, line, Collector(settings, store, line.worker(settings, "collect"))
+
+
+def test_an_old_answer_ends_no_page_that_another_engine_reads(store):
+    job, line, collector = in_second_turn(store)
     assert collector._step([refused(job, 0)])
     assert store.pages(job.id)[0].state is PageState.PENDING
     assert [told.again for told in line.all(Committed)] == [(page_key(job.id, 1, "text"),)]
@@ -89,11 +94,7 @@ def test_an_old_answer_ends_no_page_that_another_engine_reads(store):
 
 
 def test_an_old_failure_calls_nobody_back(store):
-    job = started(store, pages=1, engines=["text"])
-    store.settle([Retry(job.id, 1, "text", 0, replace(Route("text"), turn=1))])
-    line = RecordedLine()
-    settings = Settings(engine_classes=("text=tests.fakes.engines:TextEngine",), fallback="never")
-    collector = Collector(settings, store, line.worker(settings, "collect"))
+    job, line, collector = in_second_turn(store)
     key = page_key(job.id, 1, "text")
     told = {**ROUTE, "reason": "It ended.", "final": True}
     for turn, again in ((0, (key,)), (1, ())):
