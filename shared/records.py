@@ -47,13 +47,18 @@ class Failure:
     message: str
 
 
+# Failures that the document's bytes make, whoever reads them: a password, no document, no pages.
+_OF_THE_BYTES = frozenset({"encrypted", "not_a_document", "no_pages"})
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run of one workflow over one document. Times are Unix seconds.
 
     `engine` is what was asked for: a name, "auto", or several names joined by commas. `revision`
     grows with every committed change and is the id of server-sent events. `artifacts` maps a
-    format (md, json, html, txt) to the sha256 of the blob, once the job is done.
+    format (md, json, html, txt) to the sha256 of the blob, once the job is done; of a job that was
+    cancelled or failed, once somebody has asked for what was read before.
     """
 
     id: str
@@ -78,6 +83,16 @@ class Job:
     def engines(self) -> tuple[str, ...]:
         """The names asked for."""
         return tuple(self.engine.split(","))
+
+    @property
+    def has_result(self) -> bool:
+        """Whether there are files, or may be when they are asked for: pages that are done stay."""
+        return bool(self.artifacts) or (self.state.is_final and self.counts.done > 0)
+
+    @property
+    def can_run_again(self) -> bool:
+        """Whether another run may end otherwise: not where the document's bytes were at fault."""
+        return self.failure is None or self.failure.type not in _OF_THE_BYTES
 
     def to_json(self) -> dict[str, Any]:
         """The job as the API shows it."""
@@ -122,6 +137,8 @@ class Job:
                 else None
             ),
             "formats": sorted(self.artifacts),
+            "has_result": self.has_result,
+            "can_run_again": self.can_run_again,
         }
 
 

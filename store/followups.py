@@ -33,7 +33,7 @@ class Followups:
         """See Store."""
         with self._database.write() as connection:
             job = require_job(connection, job_id)
-            if not job.artifacts:
+            if not job.has_result:
                 raise _no_result(job)
             found = _wish(connection, job_id, kind)
             now = time.time()
@@ -96,7 +96,7 @@ class Followups:
         page = min(page, MAX_NUMBER)
         with self._database.write() as connection:
             job = require_job(connection, job_id)
-            if not job.artifacts:
+            if not job.has_result:
                 raise _no_result(job)
             mine = choices.c.job == job_id, choices.c.page == page
             asked = _reading(connection, job, source, page, clean(engine)) if engine else None

@@ -88,6 +88,8 @@ _JOB = record(
         "finished": maybe(TIME),
         "seconds": maybe(NUMBER),
         "formats": listed(TEXT),
+        "has_result": FLAG,
+        "can_run_again": FLAG,
     }
 )
 _ATTEMPT = record(

@@ -59,6 +59,8 @@ class Submission:
                     code="unknown_field",
                     param=str(name)[:40],
                 )
+        if parent.failure is not None and not parent.can_run_again:
+            raise Conflict(parent.failure.message, code=parent.failure.type)
         origin = read_origin(_text(body, "from", Origin.RECOGNIZE.value))
         engine = self._engine(parent, body, origin)
         options = body.get("options")

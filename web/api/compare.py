@@ -152,7 +152,7 @@ async def _other_job(front: Front, request: Req, job: Job) -> Job:
     if name == job.id:
         return job
     other = await front.threads.run(front.store.job, name)
-    if not other.artifacts:
+    if not other.has_result:
         raise Conflict(
             f"The job {other.id} is {other.state.value} and has no result to compare with.",
             code="no_result",

@@ -146,7 +146,8 @@ async def move_job(request: Req, job_id: str) -> HTTPResponse:
         errors={
             **JOB_ERRORS,
             400: "A field is not valid.",
-            409: "The job is still open and the replay is from 'postprocess'.",
+            409: "The job is still open and the replay is from 'postprocess', or no run can read "
+            "the document, which needs a password or is none.",
             429: "The queue is full; Retry-After says when to come back.",
         },
     )

@@ -53,6 +53,8 @@ def _add_route(extension: str, form: _Format) -> None:
     """One route for each format: Sanic takes no parameter inside a path segment."""
     made = Answer("The result.", media_type=form.media_type.partition(";")[0])
     on_demand = "Made when it is first asked for, then kept. " if extension in EXPORTS else ""
+    if not on_demand:
+        on_demand = "Of a job that was cancelled, what was read until then, made when asked for. "
 
     @bp.get(f"/result.{extension}", name=f"result_{extension}")
     @describes(
@@ -75,7 +77,7 @@ def _add_route(extension: str, form: _Format) -> None:
         _require_result(job)
         kinds = _to_wait_for(request, job, extension)
         for kind in kinds:
-            await front.threads.run(_want, front.store, job_id, kind)
+            await front.threads.run(_want, front.store, job, kind)
         answer = await wait_until_made(request, job_id, *kinds)
         if answer is not None:
             return answer
@@ -96,11 +98,13 @@ for _extension, _form in _FORMATS.items():
     _add_route(_extension, _form)
 
 
-def _want(store: Store, job_id: str, kind: str) -> None:
-    """Ask for it. A merge is asked for by whoever takes a page, here only when that one failed."""
-    wish = store.wish(job_id, kind)
-    if kind != MERGE or (wish is not None and wish.failure is not None):
-        store.want(job_id, kind)
+def _want(store: Store, job: Job, kind: str) -> None:
+    """Ask for it. Of a job that is done the collect stage merges the pages, and whoever takes one
+    asks for it anew; here it is asked for when that failed, or the job ended before its last page.
+    """
+    wish = store.wish(job.id, kind)
+    if kind != MERGE or not job.artifacts or (wish is not None and wish.failure is not None):
+        store.want(job.id, kind)
 
 
 def _to_wait_for(request: Req, job: Job, extension: str) -> list[str]:
@@ -120,7 +124,7 @@ async def _send_zip(request: Req, job: Job, headers: dict[str, str]) -> None:
 
 
 def _require_result(job: Job) -> None:
-    if job.artifacts:
+    if job.has_result:
         return
     if not job.state.is_final:
         raise Conflict(

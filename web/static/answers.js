@@ -21,6 +21,16 @@ export async function ask(method, path, body) {
   return answer;
 }
 
+// Waits until what is made when it is asked for is there; its body is left to whoever takes it.
+export async function made(address) {
+  let response;
+  do {
+    response = await fetch(`${address}&wait=40`).catch(() => { throw new Refusal(word("The server does not answer.")); });
+    await response.body?.cancel();
+  } while (response.status === 202);
+  if (!response.ok) await ask("GET", address);
+}
+
 const NOTICE_MILLISECONDS = 6000;
 
 export function tell(text, isBad = false) {

@@ -1,5 +1,5 @@
 // Several jobs of the history at once.
-import { ask, tell } from "./answers.js";
+import { ask, made, tell } from "./answers.js";
 import { onKey } from "./keys.js";
 import { count } from "./words.js";
 
@@ -7,6 +7,8 @@ const bar = document.querySelector("#bulk");
 const dialog = document.querySelector("#bulk-dialog");
 const boxes = () => [...document.querySelectorAll("input[name=job]")];
 const isOpen = (row) => ["queued", "running"].includes(row.dataset.state);
+const hasResult = (row) => "hasResult" in row.dataset;
+const canRunAgain = (row) => "canRunAgain" in row.dataset;
 const chosen = () => boxes().filter((box) => box.checked).map((box) => box.closest("[data-job]"));
 let lastBox = null;
 
@@ -17,7 +19,8 @@ function show() {
   const open = rows.filter(isOpen).length;
   bar.querySelector("[data-bulk=cancel]").disabled = !open;
   bar.querySelector("[data-bulk=delete]").disabled = open === rows.length;
-  bar.querySelector("[data-bulk=zip]").disabled = !rows.some((row) => row.dataset.state === "done");
+  bar.querySelector("[data-bulk=again]").disabled = !rows.some(canRunAgain);
+  bar.querySelector("[data-bulk=zip]").disabled = !rows.some(hasResult);
 }
 
 // One after the other; what one refuses does not keep the rest.
@@ -36,14 +39,15 @@ async function each(rows, work) {
 
 const api = (row) => `/api/v1/jobs/${row.dataset.job}`;
 const acts = {
-  zip: (rows) => each(rows.filter((row) => row.dataset.state === "done"), async (row) => {
+  zip: (rows) => each(rows.filter(hasResult), async (row) => {
+    await made(`${api(row)}/result.md?`);
     const link = document.createElement("a");
     link.href = `${api(row)}/result.zip`;
     link.download = "";
     link.click();
     await new Promise((resolve) => setTimeout(resolve, 400)); // browsers drop downloads that come at once
   }),
-  again: async (rows) => { if (await each(rows, (row) => ask("POST", `${api(row)}/replay`, {}))) location.assign("/jobs"); },
+  again: async (rows) => { if (await each(rows.filter(canRunAgain), (row) => ask("POST", `${api(row)}/replay`, {}))) location.assign("/jobs"); },
   cancel: async (rows) => {
     await each(rows.filter(isOpen), (row) => ask("POST", `${api(row)}/cancel`));
     location.reload();

@@ -1,5 +1,5 @@
 // One job: follows its events, fills the strip, shows one page at a time.
-import { ask, tell } from "./answers.js";
+import { ask, made, tell } from "./answers.js";
 import { follow } from "./job_events.js";
 import { onKey } from "./keys.js";
 import { changedOptions, showOptions } from "./options.js";
@@ -96,6 +96,7 @@ article.addEventListener("click", ({ target }) => {
     attempt(() => ask("POST", `${api}/cancel`));
   } else if (target.id === "copy-all") {
     attempt(async () => {
+      await made(`${target.dataset.from}?`);
       const response = await fetch(target.dataset.from);
       await navigator.clipboard.writeText(await response.text());
       tell(word("The whole Markdown is on the clipboard."));
@@ -112,12 +113,7 @@ article.addEventListener("click", (event) => {
   event.preventDefault();
   attempt(async () => {
     tell(word("The file is being made…"));
-    let response;
-    do {
-      response = await fetch(`${link.getAttribute("href")}&wait=40`);
-      await response.body?.cancel();
-    } while (response.status === 202);
-    if (!response.ok) throw new Error((await ask("GET", link.getAttribute("href")).catch((error) => error)).message);
+    await made(link.getAttribute("href"));
     link.removeAttribute("data-made");
     link.click();
   });
@@ -168,7 +164,7 @@ onKey("+", () => zoomBy(reading.root, 1));
 onKey("-", () => zoomBy(reading.root, -1));
 onKey("0", () => zoomBy(reading.root, 0));
 onKey("c", () => attempt(() => reading.copy()));
-onKey("r", () => runAgain(article.dataset.pages));
+onKey("r", () => document.querySelector("#again")?.click());
 onKey("d", () => {
   const menu = document.querySelector("#downloads");
   if (!menu) return;

@@ -8,6 +8,8 @@ const OPEN = ["queued", "running"];
 
 function show(row, job) {
   row.dataset.state = job.state;
+  row.toggleAttribute("data-has-result", job.has_result);
+  row.toggleAttribute("data-can-run-again", job.can_run_again);
   const state = row.querySelector(".state");
   state.dataset.state = job.state;
   state.lastChild.textContent = word(job.state);

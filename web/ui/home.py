@@ -7,6 +7,7 @@ from shared.media import MEDIA_TYPES, extension_of
 from web.api.submit import accept_upload
 from web.front import Req, front_of
 from web.operations import Answer, Body, Operation, describes
+from web.problems import BROKER_AWAY
 from web.schemas import ANY_OBJECT, LIMIT_NAMES
 from web.service import report_of, table_of
 from web.ui.rows import job_row
@@ -30,6 +31,7 @@ async def home(request: Req) -> HTTPResponse:
             "jobs": [job_row(job) for job in jobs],
             "engines": report.engines(),
             "broker_away": table_of(front) is None,
+            "broker_away_message": BROKER_AWAY,  # said once above the cards, not on each
             "limits": {name: getattr(settings, name) for name in LIMIT_NAMES},
             "accept": ",".join([*MEDIA_TYPES, *(f".{extension_of(m)}" for m in MEDIA_TYPES)]),
         },

@@ -92,7 +92,7 @@ def in_order(job: Job, tasks: list[PageTask]) -> list[PageTask]:
 
 def _formats(job: Job) -> list[tuple[str, str]]:
     """(extension, word) of what can be downloaded; some are made when they are asked for."""
-    if not job.artifacts:
+    if not job.has_result:
         return []
     return [*_FORMAT_WORDS.items(), ("zip", "Everything as ZIP")]
 

@@ -5,6 +5,7 @@ from sanic import Blueprint, HTTPResponse
 from shared.health import HEALTHY
 from web.front import Req, front_of
 from web.operations import Answer, Operation, describes
+from web.problems import BROKER_AWAY
 from web.schemas import LIMIT_NAMES
 from web.service import report_of, store_status, table_of
 from web.ui.templating import page
@@ -26,6 +27,8 @@ async def system(request: Req) -> HTTPResponse:
         {
             "health": report.unified(state),
             "engines": report.engines(),
+            "broker_away": table is None,
+            "broker_away_message": BROKER_AWAY,
             "workers": table.workers if table else (),
             "counters": table.counters if table else {},
             "pages_a_minute": report.pages_a_minute(),

@@ -1,8 +1,10 @@
 """What a person does: drop a document, watch it being read, find it again tomorrow."""
 
+import zipfile
 from pathlib import Path
 
 import httpx
+import pymupdf
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -119,3 +121,27 @@ def test_a_long_job_is_cancelled(page: Page, system: System, tmp_path: Path):
     expect(page.locator("#job[data-state=cancelled]")).to_be_attached()
     expect(page.get_by_role("button", name="Delete")).to_be_visible()
     assert page.locator(".cell[data-state=cancelled]").count() > 100
+    page.keyboard.press("d")  # what was read until then is a result
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Everything as ZIP").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        text = archive.read("result.txt").decode()
+    assert "Xanadu stands on page 1." in text
+    assert "was cancelled]" in text
+
+
+def test_a_document_that_needs_a_password_is_not_run_again(
+    page: Page, system: System, tmp_path: Path
+):
+    locked = tmp_path / "locked.pdf"
+    with pymupdf.open(make_pdf(tmp_path / "open.pdf", 1, "Shangri-La")) as document:
+        document.save(locked, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
+    upload(page, system, locked)
+    expect(page.get_by_role("alert")).to_contain_text("needs a password: remove it")
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+    page.keyboard.press("r")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto(f"{system.url}/jobs?q=locked")
+    page.locator("input[name=job]").check()
+    expect(page.locator("[data-bulk=again]")).to_be_disabled()

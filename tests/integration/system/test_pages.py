@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.followups import MERGE
 from shared.records import NewJob
 from shared.states import JobState, Origin, PageState
 
@@ -87,6 +88,11 @@ async def test_cancel_settles_at_once_and_frees_the_engine(running, make_pdf, mo
         assert short.state is JobState.DONE
         left = system.store.job(long.id)
         assert left.counts.done + left.counts.cancelled == 60
+        system.store.want(long.id, MERGE)  # what was read stays, and is a result when asked for
+        left = await system.made(long, MERGE)
+        text = system.store.blobs.read(left.artifacts["txt"]).decode()
+        assert text.count("was cancelled]") == left.counts.cancelled
+        assert text.count("of the book.") == left.counts.done >= 2
         system.store.delete_job(long.id)
 
 

@@ -1,15 +1,25 @@
 """Jobs over REST: list, show, pages, results, replay, cancel, delete, search."""
 
+import asyncio
 import io
 import zipfile
 
 import httpx
 import pytest
 
+from shared.followups import MERGE
+from shared.records import Failure
 from shared.settings import Settings
 from shared.states import Lane, Origin
 from store.store import Store
-from tests.fakes.web_system import PDF_BYTES, PNG_BYTES, add_job, finished_job, left_behind
+from tests.fakes.web_system import (
+    PDF_BYTES,
+    PNG_BYTES,
+    add_job,
+    finished_job,
+    left_behind,
+    read_page,
+)
 
 
 async def test_a_list_is_filtered_and_goes_on(client: httpx.AsyncClient, store: Store):
@@ -110,6 +120,25 @@ async def test_no_result_is_explained(client: httpx.AsyncClient, store: Store):
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
+async def test_what_a_cancelled_job_has_read_is_a_result(client: httpx.AsyncClient, store: Store):
+    job = add_job(store)
+    store.start_job(job.id, 2, [(1, "pymupdf"), (2, "pymupdf")])
+    read_page(store, job, 1, "Read in time.")
+    shown = (await client.post(f"/api/v1/jobs/{job.id}/cancel")).json()
+    assert (shown["state"], shown["formats"], shown["has_result"]) == ("cancelled", [], True)
+    url = f"/api/v1/jobs/{job.id}/result"
+    assert (await client.get(f"{url}.zip?wait=0")).status_code == 202
+    asked = asyncio.ensure_future(client.get(f"{url}.md"))
+    (wish,) = store.wishes()
+    assert wish.kind == MERGE
+    store.fulfil(wish, {"md": store.blobs.put(b"Read in time.")})
+    assert (await asked).text == "Read in time."
+    shown = (await client.get(f"/api/v1/jobs/{job.id}")).json()
+    assert (shown["state"], shown["formats"]) == ("cancelled", ["md"])
+    assert (await client.get(f"{url}.md")).text == "Read in time."
+    assert store.wishes() == []
+
+
 async def test_what_is_not_there_is_404(client: httpx.AsyncClient, store: Store):
     job = add_job(store)
     for path, code in (
@@ -174,6 +203,19 @@ async def test_a_bad_replay_is_refused(client: httpx.AsyncClient, store: Store, 
     response = await client.post(f"/api/v1/jobs/{parent.id}/replay", content=body)
     assert (response.status_code, response.json()["error"]["code"]) == (400, code)
     assert store.runs(parent.id) == []
+
+
+async def test_a_document_that_no_run_can_read_is_not_run_again(client, store: Store):
+    job = add_job(store)
+    store.fail_job(job.id, Failure("encrypted", "The document needs a password."))
+    assert not (await client.get(f"/api/v1/jobs/{job.id}")).json()["can_run_again"]
+    response = await client.post(f"/api/v1/jobs/{job.id}/replay", json={})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "encrypted")
+    assert response.json()["detail"] == "The document needs a password."
+    slow = add_job(store, "slow.pdf")
+    store.fail_job(slow.id, Failure("open_timeout", "It did not open in time."))
+    assert (await client.get(f"/api/v1/jobs/{slow.id}")).json()["can_run_again"]
+    assert (await client.post(f"/api/v1/jobs/{slow.id}/replay", json={})).status_code == 202
 
 
 async def test_cancel_then_delete(client: httpx.AsyncClient, store: Store, settings: Settings):

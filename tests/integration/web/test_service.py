@@ -142,3 +142,12 @@ async def test_the_system_page_is_there_when_the_database_is_not(client, setting
     assert page.status_code == 200
     assert 'data-state="unhealthy"' in page.text
     assert "open job" not in page.text
+
+
+async def test_a_broker_that_is_away_is_said_once(client: httpx.AsyncClient):
+    for path in ("/", "/system"):
+        shown = (await client.get(path)).text
+        assert shown.count("The broker does not answer") == 1, path
+    start = (await client.get("/")).text
+    note = start[start.index('id="broker-away"') :]
+    assert "hidden" not in note[: note.index(">")]
