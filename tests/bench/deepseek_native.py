@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from engines.deepseek.native.native_runtime import NativeRuntime, free_bytes
+from engines.deepseek.native.memory import free_bytes
+from engines.deepseek.native.native_runtime import NativeRuntime
 from engines.deepseek.prompt import prepare
 from engines.deepseek.runtime import Generation
 from tests.bench.deepseek_floor import floor

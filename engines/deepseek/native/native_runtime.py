@@ -1,7 +1,7 @@
 """The native runtime behind the engine's boundary."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -11,8 +11,9 @@ from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.loading import LoadedModel, load_model
 from engines.deepseek.native import slots as fields
+from engines.deepseek.native.memory import free_bytes, no_memory
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
-from engines.deepseek.native.runner import LOOPED, Runner, Text
+from engines.deepseek.native.runner import LOOPED, MakeViews, Pixels, Runner, Text
 from engines.deepseek.native.scheduler import Page
 from engines.deepseek.native.sizes import BLOCK_TOKENS, BLOCK_TOKENS_FLOAT8, Sizes, sizes_for
 from engines.deepseek.native.support import why_not_float8, why_not_this
@@ -32,7 +33,6 @@ from engines.deepseek.runtime import (
 )
 from shared.errors import OutsideFailed, PageFailed
 
-MakeViews = Callable[[bytes | memoryview, ImagePlan, Any, Any], Views]
 MOST_TOKENS = 16384  # of one page: a larger context only costs tables
 _REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
 
@@ -62,7 +62,6 @@ class NativeRuntime(Runtime):
         self._runner: Runner | None = None
         self._load_seconds = 0.0
         self._trouble = ""
-        self._make_views: MakeViews = make_views
 
     def load(self) -> None:
         """Weights, cache, graphs. OutsideFailed: weights or memory are missing."""
@@ -90,10 +89,10 @@ class NativeRuntime(Runtime):
         torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             self._runner = self._build(loaded)
-            self._runner.warm_up(lambda: self._blank_page(loaded))
+            self._runner.warm_up(_plain_page(loaded))
         except torch.OutOfMemoryError as error:
             self._runner = None
-            raise _no_memory(str(error)) from error
+            raise no_memory(str(error)) from error
         self._loaded = loaded
         self.capacity = self._runner.scheduler.capacity()
 
@@ -166,24 +165,30 @@ class NativeRuntime(Runtime):
                 block = BLOCK_TOKENS_FLOAT8 if self._float8 else BLOCK_TOKENS
                 self._sizes = sizes_for(free, bytes_per_token, max_tokens, block)
                 if self._sizes is None:
-                    raise _no_memory(f"{free >> 20} MiB are free beside the weights")
+                    raise no_memory(f"{free >> 20} MiB are free beside the weights")
             vision = Vision(loaded.model, operations, 6 * self._sizes.chunk_pages)
-            return Runner(weights, vision, self._sizes, operations, loaded.eos_ids, kv_type)
+            views = self._views(loaded)
+            return Runner(weights, vision, views, self._sizes, operations, loaded.eos_ids, kv_type)
 
     def _operations(self) -> Operations:
         if self._device == "cpu":
             return TorchOperations()
         from engines.deepseek.native.operations_triton import TritonOperations  # noqa: PLC0415
-        from engines.deepseek.native.views import make_views_on_gpu  # noqa: PLC0415
 
-        self._make_views = make_views_on_gpu
         return TritonOperations(float8=self._float8)
 
-    def _blank_page(self, loaded: LoadedModel) -> tuple[Views, ImagePlan]:
-        """An A4 page at 100 dpi: tiled like most."""
-        plan = plan_image(loaded.checkpoint.family, 827, 1169)
-        pixels = bytes(plan.width * plan.height * 3)
-        return self._make_views(pixels, plan, loaded.device, loaded.dtype), plan
+    def _views(self, loaded: LoadedModel) -> MakeViews:
+        device, dtype = loaded.device, loaded.dtype
+        if self._device == "cpu":
+
+            def one_by_one(pixels: Sequence[Pixels], plans: Sequence[ImagePlan]) -> list[Views]:
+                pages = zip(pixels, plans, strict=True)
+                return [make_views(page, plan, device, dtype) for page, plan in pages]
+
+            return one_by_one
+        from engines.deepseek.native.views import GpuViews  # noqa: PLC0415 - needs Triton
+
+        return GpuViews(device, dtype)
 
     def _text(self, request: Request) -> Text:
         """PageFailed: the prompt is not one, or the pixels are not as many as the page says."""
@@ -192,15 +197,12 @@ class NativeRuntime(Runtime):
         plan, ids = plan_prompt(request, loaded)
         if len(request.pixels) != plan.width * plan.height * 3:
             raise PageFailed("The page has fewer or more pixels than it says.", code="bad_page")
-
-        def views() -> tuple[Views, ImagePlan]:
-            return self._make_views(request.pixels, plan, loaded.device, loaded.dtype), plan
-
         return Text(
             Page(request.key, len(ids), request.max_tokens),
             ids,
             loaded.image_id,
-            views,
+            request.pixels,
+            plan,
             request.ngram,
             request.ngram_window,
             request.ngram_free,
@@ -212,7 +214,7 @@ class NativeRuntime(Runtime):
         try:
             texts = runner.turn()
         except torch.OutOfMemoryError as error:
-            failed = _no_memory(str(error))
+            failed = no_memory(str(error))
             for text in runner.drop_all():
                 yield text.page.key, failed
             torch.cuda.empty_cache()
@@ -235,23 +237,10 @@ class NativeRuntime(Runtime):
         return Generation(text.page.key, loaded.decode(made), len(text.tokens), reason, timings)
 
 
-def free_bytes(device: torch.device) -> int:
-    """Memory that can still be taken on a GPU, below the share that this process may have."""
-    free, total = torch.cuda.mem_get_info(device)
-    index = torch.cuda.current_device() if device.index is None else device.index
-    share = torch.cuda.get_per_process_memory_fraction(index)
-    taken = torch.cuda.memory_reserved(device)
-    cached = taken - torch.cuda.memory_allocated(device)
-    return int(min(free + cached, total * share - taken + cached))
+def _plain_page(loaded: LoadedModel) -> ImagePlan:
+    """An A4 page at 100 dpi: tiled like most."""
+    return plan_image(loaded.checkpoint.family, 827, 1169)
 
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _no_memory(detail: str) -> OutsideFailed:
-    return OutsideFailed(
-        f"The GPU has too little memory ({detail[:200]}): free it, or use another GPU "
-        "(deepseek:gpuN).",
-        code="out_of_memory",
-    )

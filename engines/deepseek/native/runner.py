@@ -24,23 +24,26 @@ from engines.deepseek.pixels import Views
 
 LOOPED = 3  # beside the values of slots.FINISH: the host ended it
 
-# How to make the views of a page, on the device. Called when the page is read in, and again
+Pixels = bytes | memoryview
+# How to make the views of some pages, on the device. Called when they are read in, and again
 # after a preemption: views are large, pages may wait long.
-MakeViews = Callable[[], tuple[Views, ImagePlan]]
+MakeViews = Callable[[Sequence[Pixels], Sequence[ImagePlan]], Sequence[Views]]
 
 
 @dataclass(slots=True, eq=False)
 class Text:
     """One page's work and what has come of it.
 
-    `ids` is the prompt with `image_id` where the image goes. `tokens` are those made, an end of
-    sequence included; `finish` is a value of slots.FINISH or LOOPED. Times are perf_counter's.
+    `ids` is the prompt with `image_id` where the image goes; `pixels` become views as `plan` says.
+    `tokens` are those made, an end of sequence included; `finish` is a value of slots.FINISH or
+    LOOPED. Times are perf_counter's.
     """
 
     page: Page
     ids: Sequence[int]
     image_id: int
-    make_views: MakeViews
+    pixels: Pixels
+    plan: ImagePlan
     ngram: int = 0
     window: int = 0
     free: tuple[int, ...] = ()
@@ -75,6 +78,7 @@ class Runner:
         self,
         weights: TextWeights,
         vision: Vision,
+        make_views: MakeViews,
         sizes: Sizes,
         operations: Operations,
         stop: Sequence[int],
@@ -85,7 +89,7 @@ class Runner:
         cache = KvCache(sizes, len(weights.layers), weights.heads, weights.head_dim, kv_type)
         cache.allocate(self._device)
         self._decoder = Decoder(weights, cache, self._slots, operations, stop)
-        self._vision, self._chunk = vision, sizes.chunk_pages
+        self._vision, self._make_views, self._chunk = vision, make_views, sizes.chunk_pages
         self._steps = Steps(self._decoder.step, self._slots, sizes, self._device)
         self.scheduler = Scheduler(sizes)
         self._texts: dict[str, Text] = {}
@@ -94,18 +98,19 @@ class Runner:
         self._measuring: deque[tuple[int, bool, torch.cuda.Event, torch.cuda.Event]] = deque()
         self.longest_stall_ms = 0.0  # that running pages waited for others to be read in
 
-    def warm_up(self, make_views: MakeViews) -> None:
+    def warm_up(self, plan: ImagePlan) -> None:
         """Compile and record before the first page what would let it, or those that run, wait.
 
-        Steps of all sizes, then a page by itself, then a full chunk: the kernels of each differ.
-        They are read in for the slot that pads, into the block that is nobody's.
+        Steps of all sizes, then a page by itself, then a full chunk of blank ones as `plan` says:
+        the kernels of each differ. They are read in for the slot that pads, into the block that is
+        nobody's.
         """
         with torch.inference_mode():
             self._steps.capture()
-            views, plan = make_views()
-            pad = self._slots.padding
+            blank, pad = bytes(plan.width * plan.height * 3), self._slots.padding
             for count in (1, self._chunk) if self._device.type == "cuda" else ():
-                images = self._vision.encode([views] * count, [plan] * count)
+                plans = [plan] * count
+                images = self._vision.encode(self._make_views([blank] * count, plans), plans)
                 page = SlotState(pad, plan.tokens, 1, 0, 0, (), 0, 0.0, (), ())
                 self._slots.start([page])
                 self._decoder.read_in([page] * count, images)
@@ -155,7 +160,8 @@ class Runner:
             self._admissions[text.page.key] = self._admissions.get(text.page.key, 0) + 1
         states = [self._state(text) for text in texts]
         self._slots.start(states)
-        views, plans = zip(*(text.make_views() for text in texts), strict=True)
+        plans = [text.plan for text in texts]
+        views = self._make_views([text.pixels for text in texts], plans)
         images = self._vision.encode(views, plans)
         embeddings = [self._embed(text, image) for text, image in zip(texts, images, strict=True)]
         self._decoder.read_in(states, embeddings)

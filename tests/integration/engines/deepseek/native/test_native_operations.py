@@ -1,6 +1,7 @@
 """Each kernel, interpreted, agrees with its plain version; both with transformers."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,20 +14,28 @@ from engines.deepseek.families import V1, V2, Family
 from engines.deepseek.image_plan import plan_image
 from engines.deepseek.loading import LoadedModel, load_model
 from engines.deepseek.native import slots as field
+from engines.deepseek.native import views
 from engines.deepseek.native.decoder import Decoder
 from engines.deepseek.native.kv_cache import KvCache
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
 from engines.deepseek.native.operations_triton import TritonOperations
 from engines.deepseek.native.sizes import Sizes
 from engines.deepseek.native.slots import Slots, SlotState
-from engines.deepseek.native.views import make_views_on_gpu
 from engines.deepseek.native.weights import Experts, take_text_weights
 from engines.deepseek.pixels import make_views
 from tests.fakes.native_pages import NATIVE
 
+# With TRITON_INTERPRET=0 on a GPU the same tests are of the compiled kernels.
 CPU = torch.device("cpu")
+DEVICE = torch.device("cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda")
 PLAIN = TorchOperations()
 KERNELS = TritonOperations()
+
+
+@pytest.fixture(autouse=True)
+def _on_device() -> Iterator[None]:
+    with DEVICE:
+        yield
 
 
 def _close(a: Tensor, b: Tensor, most: float = 1e-5) -> None:
@@ -79,8 +88,10 @@ def test_experts(tokens: int) -> None:
 def _state(lengths: Sequence[int]) -> tuple[Slots, Tensor]:
     """Slots 0, 1, .. with pages of so many tokens in scattered blocks of 16; rows in disorder."""
     sizes = Sizes(20, len(lengths), 40, 2, (len(lengths) + 1,), block_tokens=16)
-    state = Slots(sizes, CPU)
-    blocks = iter(torch.randperm(20, generator=torch.Generator().manual_seed(0)).tolist())
+    state = Slots(sizes, DEVICE)
+    blocks = iter(
+        torch.randperm(20, generator=torch.Generator().manual_seed(0), device=CPU).tolist()
+    )
     pages = [
         SlotState(
             slot, length, 30, 3, 8, (7,), 1, 0.0, tuple(range(3, 9)),
@@ -180,21 +191,32 @@ def test_attention_of_sam(grid: int, window: int) -> None:
     _close(KERNELS.sam_attention(*arguments), PLAIN.sam_attention(*arguments), 2e-5)
 
 
-@pytest.mark.parametrize(
-    ("family", "width", "height", "view", "tiles"),
-    [(V2, 90, 130, 64, True), (V1, 300, 120, 64, True), (V1, 50, 70, 128, False)],
-)
-def test_views_are_those_of_the_cpu(
-    family: Family, width: int, height: int, view: int, tiles: bool
+@pytest.mark.parametrize(("family", "most_bytes"), [(V1, 1 << 20), (V2, 9_000)])  # V2: in groups
+def test_views_of_pages_of_mixed_sizes_are_those_of_the_cpu(
+    family: Family, most_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plan_image(replace(family, tile=48), width, height, view=view, tiles=tiles)
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    ours = make_views_on_gpu(noise.tobytes(), plan, CPU, torch.float32)
-    theirs = make_views(noise.tobytes(), plan, CPU, torch.float32)
-    assert torch.equal(ours.view, theirs.view)
-    assert (ours.tiles is None) == (not tiles)
-    if tiles:
-        assert torch.equal(ours.tiles, theirs.tiles)
+    monkeypatch.setattr(views, "_MOST_BYTES", most_bytes)
+    plans = [
+        plan_image(replace(family, tile=16), width, height, view=view, tiles=tiles)
+        for width, height, view, tiles in (
+            (30, 44, 24, True),
+            (90, 36, 24, True),  # wide: tiles lie beside each other
+            (20, 28, 40, False),  # enlarged
+            (30, 44, 24, True),  # once more: it shares tables with the first
+            (32, 24, 32, False),  # as large as its view: nothing moves
+            (1, 50, 16, False),
+        )
+    ]
+    draw = np.random.default_rng(0)
+    pixels = [draw.integers(0, 256, p.width * p.height * 3, np.uint8).tobytes() for p in plans]
+    ours = views.GpuViews(DEVICE, torch.float32)(pixels, plans)
+    assert len(ours) == len(plans)
+    for page, plan, found in zip(pixels, plans, ours, strict=True):
+        truth = make_views(page, plan, CPU, torch.float32)
+        assert torch.equal(found.view.cpu(), truth.view)
+        assert (found.tiles is None) == (truth.tiles is None)
+        if found.tiles is not None:
+            assert torch.equal(found.tiles.cpu(), truth.tiles)
 
 
 @pytest.mark.parametrize("family", NATIVE)
@@ -205,16 +227,16 @@ def test_logits_are_those_of_transformers(
 ) -> None:
     """To 1e-5 in float32: prompts of mixed lengths, then steps with a row of padding."""
     reference = loaded[family].model
-    taken = load_model(find_checkpoint(str(models[family])), "cpu", "float32")
+    taken = load_model(find_checkpoint(str(models[family])), DEVICE.type, "float32")
     weights = take_text_weights(taken.model, 64)
     sizes = Sizes(20, 3, 64, 3, (4,), block_tokens=16)
-    state = Slots(sizes, CPU)
+    state = Slots(sizes, DEVICE)
     cache = KvCache(sizes, len(weights.layers), weights.heads, weights.head_dim, torch.float32)
-    cache.allocate(CPU)
+    cache.allocate(DEVICE)
     decoder = Decoder(weights, cache, state, operations, taken.eos_ids)
     draw = torch.Generator().manual_seed(5)
     texts = [
-        torch.randint(3, weights.vocabulary, (length,), generator=draw).tolist()
+        torch.randint(3, weights.vocabulary, (length,), generator=draw, device=CPU).tolist()
         for length in (20, 5, 33)
     ]
     blocks = iter(range(20, 0, -1))
@@ -227,8 +249,8 @@ def test_logits_are_those_of_transformers(
     rows = torch.tensor([0, 1, 2, 3], dtype=torch.int32)
     for _ in range(2):
         for slot, text in enumerate(texts):
-            truth = reference(input_ids=torch.tensor([text])).logits[0, -1]
-            _close(logits[slot] / truth.abs().max(), truth / truth.abs().max())
+            truth = reference(input_ids=torch.tensor([text], device=CPU)).logits[0, -1]
+            _close(logits[slot].cpu() / truth.abs().max(), truth / truth.abs().max())
             assert int(state.fields[slot, field.TOKEN]) == int(truth.argmax())
             text.append(int(truth.argmax()))
         logits = decoder.step(rows)
