@@ -49,7 +49,7 @@ class Attempts:
         item.reason_type = str(message.header.get("reason_type", ""))
         refused = message.outcome == "refused"
         worker = str(message.header.get("worker", ""))
-        note_try(self._state, item, "failed" if refused else "outside", worker)
+        note_try(self._state, item, "failed" if refused else "outside", now, worker)
         if refused:
             item.refusals += 1
             self._state.counters["refused"] += 1
@@ -70,7 +70,7 @@ class Attempts:
         `known`: `why` is the last word on the ending. A page goes to the head of its job, or
         (`front` False) behind the others; a split task waits, each time longer.
         """
-        self.charge(item, place, why, known=known)
+        self.charge(item, place, why, now, known=known)
         if item.crashes >= self._state.settings.crash_attempts:
             item.header["quarantined"] = True
             self._verdict(item, now if known else now + EXIT_GRACE_SECONDS)
@@ -79,15 +79,15 @@ class Attempts:
         else:
             self._state.requeue(item, front=front)
 
-    def charge(self, item: Item, place: Place, why: str, *, known: bool) -> None:
+    def charge(self, item: Item, place: Place, why: str, now: float, *, known: bool) -> None:
         """Count a crash against it; it stays where it is."""
         self._state.counters["crashes"] += 1
-        self._blame(item, place, why, known=known)
+        self._blame(item, place, why, now, known=known)
         item.crashes += 1
         item.charged_to = place
 
     def crashed_together(
-        self, items: Sequence[Item], place: Place, why: str, *, known: bool
+        self, items: Sequence[Item], place: Place, why: str, now: float, *, known: bool
     ) -> None:
         """They all ran in a process that ended: nobody is charged, and they run apart from others.
 
@@ -96,7 +96,7 @@ class Attempts:
         self._state.counters["crashes_shared"] += 1
         here = [item for item in items if item.has_payload]
         for item in items:
-            self._blame(item, place, why, known=known)
+            self._blame(item, place, why, now, known=known)
             self._state.items.take_out(item)
             if not item.has_payload:
                 self._state.requeue(item)
@@ -133,9 +133,9 @@ class Attempts:
                 if item.state == "verdict":
                     self._say_verdict(item, now)
 
-    def _blame(self, item: Item, place: Place, why: str, *, known: bool) -> None:
+    def _blame(self, item: Item, place: Place, why: str, now: float, *, known: bool) -> None:
         item.reason_type, item.reason = "crashed", _sentence(why, item)
-        note_try(self._state, item, "crashed")
+        note_try(self._state, item, "crashed", now)
         if not known:
             self._charged.setdefault(place, []).append(item.key)
             if len(self._charged) > MAX_EXITS:

@@ -43,6 +43,7 @@ class Broker:
         self._monitor = self._router.get_monitor_socket(zmq.EVENT_DISCONNECTED | FAILED)
         self._wakeup = Wakeup()
         self._stopping = False
+        self.core.set_time_of_day(time.time(), self._started)
         self._table_at = 0.0
         self._topics: set[bytes] = set()  # without any, an event need not even be encoded
         self._peer_of: dict[int, bytes] = {}
@@ -188,6 +189,7 @@ class Broker:
                 self._lost(command.peer, self.core.unreachable)
 
     def _publish_table(self, now: float) -> None:
+        self.core.set_time_of_day(time.time(), now)
         table = make_table(self.core, self._started, now)
         try:
             send_frames(self._events, [TABLE_TOPIC, *encode(table)])

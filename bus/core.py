@@ -146,6 +146,10 @@ class Core:
         """When `tick` has something to do at the latest."""
         return min(self._pulse_at, self.attempts.next_deadline(), self.answers.next_deadline())
 
+    def set_time_of_day(self, unix_seconds: float, now: float) -> None:
+        """What time of day it is at this reading of the clock; said again as it may be set."""
+        self.state.unix_offset = unix_seconds - now
+
     def workers(self, now: float) -> tuple[WorkerStatus, ...]:
         """The table of processes: those that are here, and those that should be."""
         here = [to_status(peer, now) for peer in self.peers.values() if peer.hello.service]

@@ -3,7 +3,7 @@
 import zlib
 
 from bus.feeding import Feeder
-from bus.holdings import MAX_SMALL
+from bus.limits import MAX_SMALL
 from bus.peers import Lease, Peer
 from bus.queues import Item, Room
 from bus.state import BusState

@@ -7,7 +7,7 @@ nothing any more; its work stands still past its deadline.
 from bus.answers import Answers
 from bus.attempts import Attempts, Place, how_it_ended
 from bus.dispatch import Dispatcher
-from bus.holdings import MAX_LARGE
+from bus.limits import MAX_LARGE
 from bus.peers import Peer
 from bus.queues import Item
 from bus.silence import Silence, Silent
@@ -120,7 +120,7 @@ class Endings:
         if charged is not None:
             self._attempts.crashed(running[0], place, why, now, known=known, front=front)
         else:
-            self._attempts.crashed_together(running, place, why, known=known)
+            self._attempts.crashed_together(running, place, why, now, known=known)
         self._note_crash(peer, [item.key for item in running], charged, now)
 
     def _note_crash(self, peer: Peer, running: list[str], charged: str | None, now: float) -> None:
@@ -161,7 +161,7 @@ class Endings:
             if item.state in {"queued", "waiting", "suspect"}:
                 self._attempts.crashed(item, place, why, now, known=known)
             elif item.state == "leased":
-                self._attempts.charge(item, place, why, known=known)
+                self._attempts.charge(item, place, why, now, known=known)
         if silent.running:
             self._note_crash(silent.peer, list(silent.running), charged, now)
 

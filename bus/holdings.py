@@ -10,14 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bus.limits import MAX_LARGE, MAX_SMALL, SMALL_BYTES
 from shared.messages import Result, Task
-from shared.settings import MIB
-
-# Answers kept before the working thread has to wait: so many, or more while they are small, since
-# collect commits hundreds of small ones at once and engines should have work meanwhile.
-MAX_LARGE = 128
-MAX_SMALL = 512
-SMALL_BYTES = 8 * MIB  # of all that are kept
 
 
 @dataclass(frozen=True, slots=True)

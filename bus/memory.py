@@ -63,7 +63,7 @@ class MemoryBus:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.core = Core(settings, uuid.uuid4().hex)
+        self.core = _new_core(settings)
         self._events: queue.SimpleQueue[tuple[str, bytes, Sequence[Any]]] = queue.SimpleQueue()
         self._lines: dict[bytes, MemoryLine] = {}
         self._watchers: list[MemoryClient] = []
@@ -139,7 +139,7 @@ class MemoryBus:
         elif what == "watch":
             self._watchers.append(content[0])
         else:
-            self.core = Core(self.settings, uuid.uuid4().hex)
+            self.core = _new_core(self.settings)
             content[0].set()
 
     def _look(self, now: float) -> None:
@@ -207,3 +207,9 @@ class MemoryClient(BusClient):
 
     def _ring(self, message: Message) -> None:
         self._bus.post(self._id, encode(message))
+
+
+def _new_core(settings: Settings) -> Core:
+    core = Core(settings, uuid.uuid4().hex)
+    core.set_time_of_day(time.time(), time.monotonic())
+    return core

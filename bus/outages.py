@@ -66,14 +66,14 @@ class Outages:
             if item.state in _WAITS and (
                 moves == MOVES_ALWAYS or (moves == MOVES_TO_READY and others)
             ):
-                self._move(item, seconds)
+                self._move(item, seconds, now)
 
-    def _move(self, item: Item, seconds: float) -> None:
+    def _move(self, item: Item, seconds: float, now: float) -> None:
         state = self._state
         engine = engine_of(item.service)
         item.reason = f"No process of {engine} has taken pages for {seconds:.0f} s."
         item.reason_type = "outage"
-        note_try(state, item, "outage")
+        note_try(state, item, "outage", now)
         state.counters["moved"] += 1
         _, page, asked = parse_page_key(item.key)
         state.reread(item, (page, asked), left=engine)

@@ -21,6 +21,7 @@ class BusState:
     def __init__(self, settings: Settings, epoch: str) -> None:
         self.settings = settings
         self.epoch = epoch
+        self.unix_offset = 0.0  # from readings of the clock, which never goes back, to Unix time
         self.peers: dict[bytes, Peer] = {}
         self.items = Ledger()
         self.book = JobBook(self.items.pages_of)
@@ -42,6 +43,10 @@ class BusState:
     def publish(self, message: Publish) -> None:
         """Say this to everyone who watches."""
         self._out.append(Broadcast(message))
+
+    def unix_seconds(self, now: float) -> float:
+        """The time of day at this reading of the clock, to be told to people."""
+        return now + self.unix_offset
 
     def take_commands(self) -> list[Command]:
         """All that was said since the last call."""

@@ -1,6 +1,5 @@
 """What became of the tries at a page: told at once to those who watch, and with its answer."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ MAX_TRIES = 16  # of one page that are told; a page beyond that only waits for a
 RECOGNIZE = "recognize."
 
 
-def note_try(state: BusState, item: Item, outcome: str, worker: str = "") -> None:
+def note_try(state: BusState, item: Item, outcome: str, now: float, worker: str = "") -> None:
     """A try at this page came to nothing for `item.reason`, and it is tried again or ends."""
     if item.is_split:
         return
@@ -24,7 +23,7 @@ def note_try(state: BusState, item: Item, outcome: str, worker: str = "") -> Non
         "reason": item.reason,
         "reason_type": item.reason_type,
         "worker": worker,
-        "at": time.time(),
+        "at": state.unix_seconds(now),
     }
     if len(item.tries) < MAX_TRIES:
         item.tries.append(entry)

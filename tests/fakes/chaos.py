@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -25,14 +26,15 @@ ENGINES = 3
 CREDIT = 2  # one running and one prefetched, for each engine process
 POISON = "CRASH"
 READS = "QUIRE_TEST_READS"
+_HOW_IT_ENDED = re.compile(r"(died of signal|ended with exit code) \d+")
 STOP_SECONDS = (0.3, 6.0)  # under and over the silence that counts as lost
 
 
 class CountedEngine(TextEngine):
-    """Writes a line for each page that it begins, so that extra reads can be counted."""
+    """Writes a line for each page that it begins: its process, and the page's first line."""
 
     def _answer(self, text: str, *args: Any) -> Any:
-        line = text.splitlines()[0] + "\n" if text else "\n"
+        line = f"{os.getpid()} {text.splitlines()[0] if text else ''}\n"
         descriptor = os.open(os.environ[READS], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(descriptor, line.encode())
@@ -41,9 +43,21 @@ class CountedEngine(TextEngine):
         return super()._answer(text, *args)
 
 
+def reads_in(folder: Path) -> list[tuple[int, str]]:
+    """(process, page) of every page that an engine began, in this order for each process."""
+    log = folder / "reads"
+    lines = log.read_text().splitlines() if log.exists() else []
+    parts = [line.partition(" ") for line in lines]
+    return [(int(pid), text) for pid, _, text in parts]
+
+
 @dataclass
 class Account:
-    """What happened. `wrong` is empty when every promise was kept."""
+    """What happened. `wrong` is empty when every promise was kept.
+
+    `struck` are the engine processes that were killed or stopped; `charged` the crashes that count
+    against pages which are no poison: each must be one that a struck process was reading.
+    """
 
     seconds: float = 0.0
     settled_seconds: float = 0.0
@@ -56,6 +70,7 @@ class Account:
     stops: Counter[str] = field(default_factory=Counter)
     reads: int = 0
     charged: int = 0
+    struck: set[int] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -79,7 +94,10 @@ class Account:
             ),
             f"kill -9: {dict(sorted(self.kills.items()))}",
             f"SIGSTOP: {dict(sorted(self.stops.items()))}",
-            f"quarantined: {self.quarantined}; charged to other pages: {self.charged} crashes",
+            (
+                f"quarantined: {self.quarantined}; charged to other pages: {self.charged} crashes, "
+                f"each to one that a process of {len(self.struck)} struck ones was reading"
+            ),
             f"reads: {self.reads}, extra {self.extra_reads} of {self.allowed_extra_reads} allowed",
             *(f"WRONG: {line}" for line in self.wrong),
         ]
@@ -120,9 +138,10 @@ async def run_chaos(
             began = time.monotonic()
             await _settle(system, account, uploads)
             account.settled_seconds = time.monotonic() - began
-        uploads.check()
-    reads = folder / "reads"
-    account.reads = len(reads.read_text().splitlines()) if reads.exists() else 0
+        reads = reads_in(folder)
+        account.reads = len(reads)
+        last = dict(reads)
+        uploads.check(Counter(last[pid] for pid in account.struck if pid in last))
     return account
 
 
@@ -148,7 +167,7 @@ class Uploads:
                 continue
             number += 1
             texts = [f"job {number} page {page}" for page in range(1, self.pages_a_job + 1)]
-            if number % self.poison_every == 0:
+            if len(self.accepted) % self.poison_every == 0:  # the first of all has one
                 texts[self.rng.randrange(len(texts))] += f" {POISON}"
             await self._upload(texts)
 
@@ -168,8 +187,11 @@ class Uploads:
         [job] = answer.json()["jobs"]
         self.accepted[job["id"]] = texts
 
-    def check(self) -> None:
-        """Every page of every accepted job exactly once, and charged only what must be."""
+    def check(self, struck: Counter[str]) -> None:
+        """Every page of every accepted job exactly once, and charged only what must be.
+
+        `struck`: how many processes were killed or stopped with this page as their last.
+        """
         account, store = self.account, self.system.store
         account.jobs = len(self.accepted)
         for job_id, texts in self.accepted.items():
@@ -185,19 +207,24 @@ class Uploads:
             tasks = {task.page: task for task in store.pages(job_id)}
             for page, text in enumerate(texts, start=1):
                 account.pages += 1
-                self._check_page(f"page {page} of {job_id}", tasks[page], text, results.get(page))
+                name = f"page {page} of {job_id}"
+                self._check_page(name, tasks[page], text, results.get(page), struck[text])
 
-    def _check_page(self, name: str, task: Any, text: str, found: str | None) -> None:
+    def _check_page(
+        self, name: str, task: Any, text: str, found: str | None, struck: int
+    ) -> None:
         account = self.account
         if POISON in text:
             account.poison += 1
             account.quarantined += task.quarantined
             if not task.quarantined or task.state is not PageState.FAILED:
                 account.wrong.append(f"{name} is poison and is {task.state.value}")
-            elif "signal" not in task.reason and "exit code" not in task.reason:
+            elif not _HOW_IT_ENDED.search(task.reason):
                 account.wrong.append(f"{name} does not say how it ended: {task.reason}")
             return
         account.charged += task.crashes
+        if task.quarantined or task.crashes > struck:
+            account.wrong.append(f"{name} is charged {task.crashes} times, struck {struck}")
         if task.state is not PageState.DONE or found != text:
             account.wrong.append(f"{name} is {task.state.value} and says {found!r}: {task.reason}")
 
@@ -217,9 +244,11 @@ async def _destroy(
             if rng.random() < 0.75:
                 os.kill(pid, signal.SIGKILL)
                 account.kills[role] += 1
+                account.struck |= {pid} if role == "text" else set()
             else:
                 os.kill(pid, signal.SIGSTOP)
                 account.stops[role] += 1
+                account.struck |= {pid} if role == "text" else set()
                 loop.call_later(rng.uniform(*STOP_SECONDS), _go_on, system, pid)
 
 
