@@ -16,34 +16,36 @@ PAGES = 9 * len(ROLES) + 35
 
 
 class Uploader:
-    """A client as people write them: it sends pages all the time, each until it is taken."""
+    """A client as people write them: it asks again until it is answered, and wants each result."""
 
     def __init__(self, client: httpx.AsyncClient, make_pdf) -> None:
         self._client, self._make_pdf = client, make_pdf
-        self.taken: dict[str, str] = {}
-        self.refused = 0
+        self.read: dict[str, str] = {}
+        self.retries = 0
         self.stopping = False
 
     async def run(self) -> None:
         while not self.stopping:
-            text = f"upload {len(self.taken) + 1} is here"
-            data = self._make_pdf(text)
-            while (job := await self._send(data)) is None:
-                self.refused += 1
-                await asyncio.sleep(0.05)  # the front is away, and tells nobody when it is back
-            self.taken[job] = text
-            await asyncio.sleep(0.2)  # beside the book, not instead of it
+            text = f"upload {len(self.read) + 1} is here"
+            files = {"file": ("a.pdf", self._make_pdf(text), "application/pdf")}
+            sent = await self._ask("POST", "", files=files, data={"engine": "text"})
+            job = str(sent["jobs"][0]["id"])
+            while (shown := await self._ask("GET", f"/{job}"))["state"] in {"queued", "running"}:
+                await asyncio.sleep(0.1)  # as a script does
+            assert (shown["state"], shown["counts"]["done"]) == ("done", 1)
+            self.read[job] = text
 
-    async def _send(self, data: bytes) -> str | None:
-        files = {"file": ("a.pdf", data, "application/pdf")}
-        try:
-            reply = await self._client.post("/api/v1/jobs", files=files, data={"engine": "text"})
-        except httpx.TransportError:
-            return None
-        if reply.status_code == 202:
-            return str(reply.json()["jobs"][0]["id"])
-        assert reply.status_code == 503, reply.text  # it is just stopping
-        return None
+    async def _ask(self, method: str, path: str, **content) -> dict:
+        while True:
+            try:
+                reply = await self._client.request(method, f"/api/v1/jobs{path}", **content)
+            except httpx.TransportError:
+                reply = None  # the front is away, and tells nobody when it is back
+            if reply is not None and reply.status_code != 503:  # that is said as it stops
+                assert reply.status_code in {200, 202}, reply.text
+                return dict(reply.json())
+            self.retries += 1
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.timeout(180)
@@ -70,21 +72,21 @@ async def test_a_rolling_restart_of_every_role_loses_and_repeats_nothing(
         uploads = asyncio.create_task(uploader.run())
         for number, name in enumerate(ROLES):
             await system.until(book, lambda now, n=number: now.counts.done >= 4 + 9 * n)
-            before, taken = system.pid(name), len(uploader.taken)
+            before, read = system.pid(name), len(uploader.read)
             os.kill(before, signal.SIGTERM)  # it drains
             async with asyncio.timeout(40):
-                while before in system.supervisor.pids() or len(uploader.taken) < taken + 2:
+                while before in system.supervisor.pids() or len(uploader.read) < read + 2:
                     assert not uploads.done(), await uploads
-                    await asyncio.sleep(0.05)  # it is gone, and uploads are taken again
+                    await asyncio.sleep(0.05)  # it is gone, and all goes on
         uploader.stopping = True
         await uploads
-        assert uploader.refused > 0  # while the front was away
-        for job_id, text in {book.id: "", **uploader.taken}.items():
+        assert uploader.retries > 0  # while the front was away
+        for job_id, text in {book.id: "", **uploader.read}.items():
             job = await system.finished(system.store.job(job_id), seconds=90)
             assert job.state is JobState.DONE
             tasks = system.store.pages(job_id)
             assert all(task.state is PageState.DONE and task.crashes == 0 for task in tasks)
             assert text in system.store.blobs.read(job.artifacts["txt"]).decode()
         begun = sorted(text for _, text in reads_in(tmp_path))
-        assert begun == sorted([*texts, *uploader.taken.values()])
+        assert begun == sorted([*texts, *uploader.read.values()])
         assert not any("killed" in line for line in system.log)
