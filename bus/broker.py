@@ -46,6 +46,7 @@ class Broker:
         self.core.set_time_of_day(time.time(), self._started)
         self._table_at = 0.0
         self._topics: set[bytes] = set()  # without any, an event need not even be encoded
+        self._ended: list[bytes] = []  # connections that ended, not acted on yet
         self._peer_of: dict[int, bytes] = {}
         self._descriptor_of: dict[bytes, int] = {}
         self._key_of: dict[bytes, bytes] = {}
@@ -78,9 +79,11 @@ class Broker:
             until = min(self.core.next_deadline(), self._table_at)
             poller.poll(max(0, min(1000, int((until - now) * 1000) + 1)))
             self._door.drain()
-            self._drain_monitor()
+            self._read_monitor()  # before the messages: a goodbye came before its connection's end
             if self._drain_router():
                 self._do(self.core.flush(time.monotonic()))
+            while self._ended:
+                self._lost(self._ended.pop(0), self.core.disconnected)
             self._drain_subscriptions()
             now = time.monotonic()
             if now >= self.core.next_deadline():
@@ -112,7 +115,10 @@ class Broker:
                 message, digest = _decode(frames)
                 public = self._door.check(frames[1], message)
                 if isinstance(message, Hello):
-                    self._drain_monitor()  # the descriptor may be that of one who has just gone
+                    self._read_monitor()  # the descriptor may be that of one who has just gone
+                    if peer_id in self._ended:  # it was gone, and is back
+                        self._ended.remove(peer_id)
+                        self._lost(peer_id, self.core.disconnected)
                     descriptor = int(frames[1].get(zmq.SRCFD))
                     self._peer_of.pop(self._descriptor_of.get(peer_id, -1), None)
                     self._peer_of[descriptor] = peer_id
@@ -130,7 +136,8 @@ class Broker:
                 log.warning("A message was dropped: %s", error)
         return DRAIN_MESSAGES
 
-    def _drain_monitor(self) -> None:
+    def _read_monitor(self) -> None:
+        """Note whose connections have ended."""
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)
             if int(event["event"]) & FAILED:
@@ -139,7 +146,7 @@ class Broker:
             peer_id = self._peer_of.pop(int(event["value"]), None)
             if peer_id is not None:
                 self._descriptor_of.pop(peer_id, None)
-                self._lost(peer_id, self.core.disconnected)
+                self._ended.append(peer_id)
 
     def _lost(self, peer_id: bytes, tell: Callable[[bytes, float], list[Command]]) -> None:
         self._key_of.pop(peer_id, None)

@@ -210,9 +210,7 @@ class Uploads:
                 name = f"page {page} of {job_id}"
                 self._check_page(name, tasks[page], text, results.get(page), struck[text])
 
-    def _check_page(
-        self, name: str, task: Any, text: str, found: str | None, struck: int
-    ) -> None:
+    def _check_page(self, name: str, task: Any, text: str, found: str | None, struck: int) -> None:
         account = self.account
         if POISON in text:
             account.poison += 1

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import zmq
 import zmq.asyncio
@@ -41,11 +41,13 @@ class Bus:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.client_context: zmq.asyncio.Context | None = None
         self.broker: subprocess.Popen[bytes] | None = None
+        self.broker_log: IO[bytes] | None = None  # where it complains; else as we do
         self.workers: list[Worker] = []
 
     def start_broker(self) -> None:
         self.broker = subprocess.Popen(
-            [sys.executable, "-c", START, self.settings.bus, self.settings.bus_events]
+            [sys.executable, "-c", START, self.settings.bus, self.settings.bus_events],
+            stderr=self.broker_log,
         )
 
     def kill_broker(self) -> None:

@@ -1,5 +1,6 @@
 """Real sockets, a real broker process: a killed worker, a killed broker, noise."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,23 @@ def test_a_killed_worker_gives_its_page_to_the_next_within_milliseconds(bus):
     holder.wait()
     assert task.header["crashes"] == 1
     assert took < 0.25  # 2 to 7 ms on a quiet machine
+
+
+def test_who_says_goodbye_is_not_called_lost(bus, tmp_path):
+    """Goodbye and the end of the connection reach a broker that was busy meanwhile together."""
+    with (tmp_path / "log").open("wb") as bus.broker_log:
+        bus.restart_broker()
+        staying, leaving = bus.worker("engine"), [bus.worker("engine") for _ in range(20)]
+        wait_for(lambda: all(worker.epoch for worker in (staying, *leaving)))
+        bus.broker.send_signal(signal.SIGSTOP)
+        assert all(worker.leave(1.0) for worker in leaving)
+        bus.broker.send_signal(signal.SIGCONT)
+        feed(bus.worker("split"), "j", [1])
+        assert len(take_tasks(staying, 1)) == 1  # none is kept for those who left
+        bus.lose(staying)
+        wait_for(lambda: "is lost" in (tmp_path / "log").read_text())
+        log = (tmp_path / "log").read_text()
+    assert log.count("is lost") == 1, log
 
 
 def test_garbage_is_dropped_and_the_broker_goes_on(bus):
