@@ -30,8 +30,10 @@ class Uploader:
             files = {"file": ("a.pdf", self._make_pdf(text), "application/pdf")}
             sent = await self._ask("POST", "", files=files, data={"engine": "text"})
             job = str(sent["jobs"][0]["id"])
-            while (shown := await self._ask("GET", f"/{job}"))["state"] in {"queued", "running"}:
+            shown = sent["jobs"][0]
+            while shown["state"] in {"queued", "running"}:
                 await asyncio.sleep(0.1)  # as a script does
+                shown = await self._ask("GET", f"/{job}")
             assert (shown["state"], shown["counts"]["done"]) == ("done", 1)
             self.read[job] = text
 
@@ -69,7 +71,7 @@ async def test_a_rolling_restart_of_every_role_loses_and_repeats_nothing(
         texts = [f"page {n} is here" for n in range(1, PAGES + 1)]
         book = await system.submit(make_pdf(*texts))
         uploader = Uploader(client, make_pdf)
-        uploads = asyncio.create_task(uploader.run())
+        uploads = asyncio.ensure_future(uploader.run())
         for number, name in enumerate(ROLES):
             await system.until(book, lambda now, n=number: now.counts.done >= 4 + 9 * n)
             before, read = system.pid(name), len(uploader.read)
