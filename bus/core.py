@@ -5,7 +5,7 @@ The life of an item:
     queued -> leased -> answered -> (committed, forgotten)
       ^ ^       |  |
       | |       |  +-- refused too often, crashed too often -> verdict -> (committed, forgotten)
-      | +-- waiting (back-off) <- refused, outside failure
+      | +-- waiting (back-off) <- refused, outside failure (from which it may go elsewhere)
       +---- lost, returned, audited
 """
 
@@ -192,6 +192,8 @@ class Core:
             if lease is not None and lease.running:
                 peer.finished(now, now - lease.started_at)
             if item is not None and item.state != "verdict":
+                if message.outcome == "done":
+                    self.outages.sent_back.was_read(item)
                 self.items.take_out(item)
                 item.state, item.peer = "answered", peer.id
             self.answers.pass_on(peer, message, payload, digest)
@@ -199,6 +201,8 @@ class Core:
             self.state.send(peer.id, Committed((key,)))
             if item is not None and item.state == "leased" and item.peer == peer.id:
                 self.attempts.came_back(item, message, now)
+                if message.outcome == "outside":
+                    self.outages.came_back(item, now)
         self.dispatcher.offer(peer, now)
 
     def _proved(self, peer: Peer) -> None:

@@ -61,12 +61,13 @@ class Feeder:
 
     def _take_rereads(self, job: BrokerJob, item: Item) -> dict[str, Any]:
         """Pages to read out of turn; those of a split process that was lost come first."""
-        lost = {(page, asked): left for page, asked, left in item.header.get("again", ())}
+        again = item.header.get("again", ())
+        lost = {(page, asked): tuple(left) for page, asked, left in again}
         job.reread = {**lost, **job.reread}
         chosen = list(job.reread)[: self._state.settings.split_chunk_pages]
         if not chosen:
             return {}
-        pages = [[*page, job.reread.pop(page)] for page in chosen]
+        pages = [[*page, list(job.reread.pop(page))] for page in chosen]
         return {"again": pages, "finished": job.finished}
 
     def unpark(self) -> None:

@@ -30,7 +30,7 @@ class BrokerJob:
 
     `again` asks for a new scan once the chunk under way is out; `services` are those that its
     pages have gone to. `reread` are pages that split reads once more out of turn, each with the
-    engine that it has left, or "".
+    engine that it has left and others that would not read it either, or ().
     """
 
     id: str
@@ -42,7 +42,7 @@ class BrokerJob:
     idle_since: float = 0.0
     services: set[str] = field(default_factory=set)
     trials: dict[str, Trials] = field(default_factory=dict)
-    reread: dict[PageKey, str] = field(default_factory=dict)
+    reread: dict[PageKey, tuple[str, ...]] = field(default_factory=dict)
 
     def restart(self) -> None:
         """Let split look again from the first page: it sends only what is not settled."""
@@ -97,7 +97,7 @@ class JobBook:
             known.restart()
             self._hungry[job] = None
 
-    def reread(self, job: str, page: PageKey, left: str = "") -> None:
+    def reread(self, job: str, page: PageKey, left: tuple[str, ...] = ()) -> None:
         """A page here goes on to another attempt: split reads it again, out of turn."""
         known = self._jobs.get(job)
         if known is not None:

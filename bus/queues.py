@@ -21,8 +21,9 @@ class Item:
     memory), waiting (for its back-off until `ready_at`), leased, answered (result passed on, not
     yet committed), verdict (the broker's own final answer, not yet committed). `charged_to` is the
     (host, pid) of the process whose end was charged last; `alone` is set for a page that must not
-    run beside others again; `silences` counts processes that went silent over it. `tries` are told
-    with its answer (see `bus.tries`).
+    run beside others again; `silences` counts processes that went silent over it. `sent_back_at` is
+    when its engine first sent it back unread (0: it has not). `tries` are told with its answer (see
+    `bus.tries`).
     """
 
     key: str
@@ -42,6 +43,7 @@ class Item:
     crashes: int = 0
     outages: int = 0
     silences: int = 0
+    sent_back_at: float = 0.0
     charged_to: tuple[str, int] | None = None
     alone: bool = False
     group: "OrderedDict[str, Item] | None" = None

@@ -82,7 +82,7 @@ class BusState:
         self.items.remove(item)
         self.book.rescan(item.job)
 
-    def reread(self, item: Item, page: PageKey, left: str = "") -> None:
+    def reread(self, item: Item, page: PageKey, left: tuple[str, ...] = ()) -> None:
         """The page goes on to another attempt, perhaps elsewhere: split reads it again at once."""
         self._keep_trials(item, refusals=0)
         self.items.remove(item)

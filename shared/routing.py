@@ -14,7 +14,7 @@ SAMPLING = "sampling"  # the same engine with other sampling
 PROMPT = "prompt"  # the same engine with another prompt
 ENGINE = "engine"  # another engine, because the answer was refused
 TEXT_LAYER = "text_layer"  # the page's own text
-OUTAGE = "outage"  # another engine, because the first took no pages
+OUTAGE = "outage"  # another engine, because the first took no such pages
 FALLBACKS = frozenset({ENGINE, TEXT_LAYER, OUTAGE})
 RUNGS = (SAMPLING, PROMPT, ENGINE, TEXT_LAYER, OUTAGE)
 
@@ -96,8 +96,8 @@ class Attempt:
     """An attempt at a page that gave no accepted answer.
 
     `outcome` is refused (by the quality gate), failed (the engine refused the page), crashed,
-    outside (not the page's fault) or outage (the engine took no pages). `finding` names what the
-    gate found. `text` is what the engine said, where it is kept and was asked for; `answer` the
+    outside (not the page's fault) or outage (the engine took no such pages). `finding` names what
+    the gate found. `text` is what the engine said, where it is kept and was asked for; `answer` the
     whole answer (`shared.page_codec.pack`) where it may still be taken for want of a better one.
     `at` is Unix seconds.
     """

@@ -86,7 +86,7 @@ class Settings:
         "never.",
     )
     fallback_seconds: float = _setting(
-        30.0, "Wait for an engine that takes no pages before a page that may goes elsewhere."
+        30.0, "Wait for an engine that does not read a page before it goes elsewhere, if it may."
     )
     gate_characters: int = _setting(200, "Shortest text that is searched for loops, in characters.")
     gate_distinct_share: float = _setting(

@@ -62,46 +62,52 @@ class Plan:
 
 
 def plan(
-    task: PageTask, moves: str, ready: Sequence[str], settings: Settings, left: str = ""
+    task: PageTask, moves: str, ready: Sequence[str], settings: Settings, left: Sequence[str] = ()
 ) -> Plan | None:
     """The plan for a page; None when no engine is left for it.
 
-    `ready` take pages now; `left` is the engine that the page has just left because it takes none.
+    `ready` take pages now; `left` is the engine that the page has just left because it takes none
+    of its kind, and then others that would send it back.
     """
-    others = [name for name in rank(ready) if name != left]
+    others = [name for name in rank(ready) if name not in left]
     if task.route is not None:
         return _plan_step(task, task.route, others, left)
     if task.asked != AUTO:
         if left and others:
-            choice = f"{left} was asked for but takes no pages; {others[0]} does."
+            choice = f"{left[0]} was asked for but takes no such pages now; {others[0]} does."
             return Plan(others[0], fixed=Route(others[0], choice, OUTAGE, moves=moves))
         route = Route(task.asked, f"{task.asked} was asked for.", moves=moves)
         return Plan(task.asked, fixed=route)
     configured = rank(parse_engine(text).name for text in settings.engines)
-    candidates = others or configured or [CPU_ENGINE]
+    rest = [name for name in configured if name not in left]
+    candidates = others or rest or configured or [CPU_ENGINE]
     cpu_here = CPU_ENGINE in ready or CPU_ENGINE in configured
-    return Plan(candidates[0], CPU_ENGINE if cpu_here and left != CPU_ENGINE else "")
+    return Plan(candidates[0], CPU_ENGINE if cpu_here and CPU_ENGINE not in left else "")
 
 
-def _plan_step(task: PageTask, route: Route, others: Sequence[str], left: str) -> Plan | None:
+def _plan_step(
+    task: PageTask, route: Route, others: Sequence[str], left: Sequence[str]
+) -> Plan | None:
     """A step of the ladder; where its engine went away, the next engine that has not been tried."""
-    if left != route.engine:
+    if route.engine not in left:
         return Plan(route.engine, fixed=route)
     tried = {attempt.engine for attempt in task.history}
     fresh = [name for name in others if name not in tried]
     if not fresh:
         return None
-    choice = f"{left} takes no pages; {fresh[0]} does."
+    choice = f"{left[0]} takes no such pages now; {fresh[0]} does."
     step = Route(fresh[0], choice, ENGINE, turn=route.turn, moves=MOVES_ALWAYS)
     return Plan(fresh[0], fixed=step)
 
 
-def choose(plan: Plan, text: str, ink: float, moves: str, settings: Settings, left: str) -> Route:
+def choose(
+    plan: Plan, text: str, ink: float, moves: str, settings: Settings, left: Sequence[str]
+) -> Route:
     """The route of a page that has been looked at: its kind of text layer and its ink."""
     if plan.fixed is not None:
         return plan.fixed
     rung = OUTAGE if left else ""
-    why = f"{left} takes no pages" if left else ""
+    why = f"{left[0]} takes no such pages now" if left else ""
     if text == "sound" and plan.text:
         because = "The page has a sound text layer"
         engine = plan.text

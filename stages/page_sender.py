@@ -63,8 +63,10 @@ class PageSender:
         """The job's document, open or to be opened."""
         return self._readers.get(job.document.id, self._store.blobs.path(job.document.id))
 
-    def send(self, chunk: Chunk, task: PageTask, left: str = "") -> None:
-        """Send one page. `left` is the engine that it has just left because that takes no pages."""
+    def send(self, chunk: Chunk, task: PageTask, left: Sequence[str] = ()) -> None:
+        """Send one page. `left` is the engine that it has just left because that takes none of its
+        kind, and then others that would send it back.
+        """
         job = chunk.job
         if job.origin is Origin.POSTPROCESS:
             self._send_reparsed(job, task)
@@ -74,8 +76,9 @@ class PageSender:
         moves = moves_of(job, task.asked, self._settings)
         planned = plan(task, moves, chunk.ready, self._settings, left)
         if planned is None:
-            sentence = f"{left} takes no pages, and no other engine is left for this page."
-            self._fail(task, PageFailed(sentence, code="nothing_left"), left)
+            gone = left[0]
+            sentence = f"{gone} takes no such pages now, and no other engine is left for this one."
+            self._fail(task, PageFailed(sentence, code="nothing_left"), gone)
             return
         try:
             self._send_read(chunk, task, planned, moves, left)
@@ -101,7 +104,7 @@ class PageSender:
         chunk.waiting.clear()
 
     def _send_read(
-        self, chunk: Chunk, task: PageTask, planned: Plan, moves: str, left: str
+        self, chunk: Chunk, task: PageTask, planned: Plan, moves: str, left: Sequence[str]
     ) -> None:
         job = chunk.job
         stored, known_ink = self._store.page_look(job.document.id, task.page)

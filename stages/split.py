@@ -89,7 +89,7 @@ class Splitter:
         cursor = (int(page), str(asked))
         ready = tuple(str(name) for name in task.header.get("engines", ()))
         chunk = Chunk(job, ready)
-        left = {(int(page), str(name)): str(gone) for page, name, gone in again_of(task)}
+        left = {(int(page), str(name)): tuple(gone) for page, name, gone in again_of(task)}
         if left:
             tasks = self._store.still_pending(job.id, list(left))
             finished = bool(task.header.get("finished", False))
@@ -99,7 +99,7 @@ class Splitter:
             finished = len(tasks) < limit
         for page_task in tasks:
             key = (page_task.page, page_task.asked)
-            self._sender.send(chunk, page_task, left.get(key, ""))
+            self._sender.send(chunk, page_task, left.get(key, ()))
             self._worker.progress()
             cursor = cursor if left else key
         self._sender.finish(chunk)
@@ -135,8 +135,8 @@ class Splitter:
         return self._store.start_job(job.id, last, rows)
 
 
-def again_of(task: Task) -> Sequence[tuple[int, str, str]]:
-    """(page, engine asked for, engine that it has left or "") of pages to read out of turn."""
+def again_of(task: Task) -> Sequence[tuple[int, str, Sequence[str]]]:
+    """(page, engine asked for, see `plan` for what it has left) of pages to read out of turn."""
     return tuple(task.header.get("again", ()))
 
 

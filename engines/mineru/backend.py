@@ -67,7 +67,8 @@ class MinerUEngine(OCRBackend):
             return EngineHealth(UNHEALTHY, False, False, self.name, message)
         problems = tiers.problems()
         status = DEGRADED if problems else HEALTHY
-        return EngineHealth(status, True, tiers.gpu, self.name, " ".join(problems), tiers.details())
+        message = " ".join([*problems, *tiers.notes()])
+        return EngineHealth(status, True, tiers.gpu, self.name, message, tiers.details())
 
     def recognize(
         self, pages: PageFeed, progress: Callable[[], None]

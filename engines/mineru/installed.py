@@ -36,15 +36,24 @@ _TORCH_PACKAGES = ("torch", "torchvision", "transformers", "accelerate", "safete
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What is here. `missing` says by tier what it lacks; "" for one that runs.
+    """What is here. `lacks` says by tier what it lacks beside what scans do; "" for nothing.
 
-    flash always runs on sound text layers; `missing["flash"]` tells what it lacks for scans.
+    flash always runs on sound text layers; `lacks["flash"]` tells what it lacks for scans.
     """
 
     small_models: str
     vlm: str
-    missing: dict[str, str]
+    lacks: dict[str, str]
     gpu: bool
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """By tier all that it lacks; "" for one that runs."""
+        scans = self.lacks[FLASH]
+        return {
+            tier: "; ".join(dict.fromkeys(text for text in (scans, own) if text))
+            for tier, own in self.lacks.items()
+        }
 
     @property
     def default_tier(self) -> str:
@@ -70,11 +79,10 @@ def look(
     small = TORCH if use_torch else ONNX
     packages = [name for name in _TORCH_PACKAGES if use_torch and not has(name)]
     scans = _lack(weights, small, _SCANS[small]) or _lack_packages(packages, "mineru[torch]")
-    basic = scans or _lack(weights, small, _BASIC[small])
     vlm, lacks_vlm = _vlm(settings, weights, gpu=gpu, has=has)
-    missing = {FLASH: scans, BASIC: basic}
-    missing |= dict.fromkeys((STANDARD, ADVANCED), scans or lacks_vlm)
-    return Installed("torch" if use_torch else "onnx", vlm, missing, gpu)
+    lacks = {FLASH: scans, BASIC: _lack(weights, small, _BASIC[small])}
+    lacks |= dict.fromkeys((STANDARD, ADVANCED), lacks_vlm)
+    return Installed("torch" if use_torch else "onnx", vlm, lacks, gpu)
 
 
 def _vlm(
@@ -88,8 +96,9 @@ def _vlm(
         local = [name for name in ("vllm", "lmdeploy") if gpu and has(name)]
         engine = local[0] if local else "llama-cpp"
     repository, packages = _VLM[engine]
-    lacks = _lack_packages([name for name in packages if not has(name)], "mineru[full]")
-    return engine, lacks or _lack(weights, repository, ("",))
+    absent = _lack_packages([name for name in packages if not has(name)], "mineru[full]")
+    lacks = (absent, _lack(weights, repository, ("",)))
+    return engine, "; ".join(text for text in lacks if text)
 
 
 def _lack(weights: Path, repository: str, paths: tuple[str, ...]) -> str:

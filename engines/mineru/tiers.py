@@ -3,14 +3,16 @@
 import asyncio
 import gc
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from engines.mineru.capabilities import AUTO, FLASH, VLM_TIERS
+from engines.mineru.capabilities import AUTO, FLASH, TIERS, VLM_TIERS
 from engines.mineru.environment import Scratch
-from engines.mineru.failures import DEAD, SERVER, WEIGHTS, verdict
-from engines.mineru.installed import Installed, look
+from engines.mineru.failures import DEAD, MEMORY, SERVER, WEIGHTS, verdict
+from engines.mineru.installed import look
 from engines.mineru.reading import Reading
 from engines.mineru.vlm_server import VlmServer
 from shared.blocks import PageOutput
@@ -20,6 +22,12 @@ from shared.settings import Settings
 
 _PAGE_SECONDS = 120.0  # a page on the CPU takes up to ten; the first one also loads the models
 _MORE_SECONDS = 30.0  # for each page that is read with it
+_LOOK_SECONDS = 2.0  # between looks for weights that are missing
+_SHORT_SECONDS = 60.0  # that health tells of memory that ran out
+_SHORT = (
+    "Memory has run out: its pages are tried again, fewer of them at once. Give the engine more, "
+    "or lower QUIRE_MINERU_PAGES."
+)
 
 
 class Tiers:
@@ -30,7 +38,11 @@ class Tiers:
         self._scratch = scratch
         self._reader = reader
         self._vlm = reader.vlm_config(settings)
-        self._installed = self._look()
+        self._waited_for: set[str] = set()  # tiers whose pages were sent back for want of weights
+        self._looking = threading.Lock()  # pages and health ask from threads of their own
+        self._looked_at = 0.0
+        self._look()
+        self._short_at = -_SHORT_SECONDS
         self._seen: set[tuple[str, str]] = set()
         self._server = VlmServer(settings) if settings.mineru_vlm_url else None
         if self._server is not None:
@@ -43,13 +55,32 @@ class Tiers:
 
     def problems(self) -> list[str]:
         """Sentences: which pages wait, why, and what to do."""
+        self._look_again(_LOOK_SECONDS)
         found = []
-        lacks = self._installed.missing[FLASH]
+        lacks = self._installed.lacks[FLASH]
         if lacks:
             found.append(f"Scans wait, only sound text layers are read: {lacks}.")
+        for names, text in self._tiers_without(waited_for=True):
+            found.append(f"Pages of the tiers {names} wait: {text}.")
         if self._server is not None and self._server.problem:
             found.append(f"{self._server.problem} Pages of its tiers wait.")
+        if time.monotonic() - self._short_at < _SHORT_SECONDS:
+            found.append(_SHORT)
         return found
+
+    def notes(self) -> list[str]:
+        """Sentences: tiers that do not run, for which no page waits."""
+        found = self._tiers_without(waited_for=False)
+        return [f"The tiers {names} do not run: {text}." for names, text in found]
+
+    def _tiers_without(self, *, waited_for: bool) -> list[tuple[str, str]]:
+        """The names of tiers, beside flash, that lack the same, and what that is."""
+        tiers_of: dict[str, list[str]] = {}
+        for tier in TIERS:
+            text = self._installed.lacks[tier]
+            if tier != FLASH and text and (tier in self._waited_for) == waited_for:
+                tiers_of.setdefault(text, []).append(tier)
+        return [(", ".join(names), text) for text, names in tiers_of.items()]
 
     def details(self) -> dict[str, str]:
         """For health: what runs, where the weights are, how much of the GPU's memory is taken."""
@@ -127,12 +158,13 @@ class Tiers:
         """What needs no try: nothing is sent to a server that is away."""
         if page.media_type not in {PDF, RGB}:
             return PageFailed(f"The engine takes no {page.media_type}.", code="bad_media_type")
-        if self._installed.missing[tier]:  # they may have come since
-            self._installed = self._look()
+        if self._installed.missing[tier]:
+            self._look_again(0.0)
         lacks = self._installed.missing[tier]
         if tier not in VLM_TIERS:
             return None
         if lacks:
+            self._waited_for.add(tier)
             return OutsideFailed(f"The tier {tier} cannot run: {lacks}.", code=WEIGHTS)
         if self._server is not None and self._server.problem:
             return OutsideFailed(self._server.problem, code=SERVER)
@@ -141,7 +173,10 @@ class Tiers:
     def _verdict(self, error: Exception, tier: str) -> PageFailed | OutsideFailed:
         answer = verdict(error, tier)
         lacks = self._installed.missing[tier]
+        if answer.code == MEMORY:
+            self._short_at = time.monotonic()
         if answer.code == WEIGHTS and lacks:
+            self._waited_for.add(tier)
             return OutsideFailed(f"The page needs models: {lacks}.", code=WEIGHTS)
         if answer.code == SERVER and self._server is not None:
             self._server.report(str(answer))
@@ -151,9 +186,18 @@ class Tiers:
             shutdown_cached_models()  # the next page starts it anew
         return answer
 
-    def _look(self) -> Installed:
+    def _look_again(self, after_seconds: float) -> None:
+        """What was missing may have come since."""
+        with self._looking:
+            wanted = any(self._installed.lacks.values())
+            if wanted and time.monotonic() - self._looked_at >= after_seconds:
+                self._look()
+
+    def _look(self) -> None:
         self._scratch.link_weights()
-        return look(self._settings, self._scratch.weights, gpu=_has_gpu())
+        self._installed = look(self._settings, self._scratch.weights, gpu=_has_gpu())
+        self._looked_at = time.monotonic()
+        self._waited_for = {tier for tier in self._waited_for if self._installed.missing[tier]}
 
 
 def _has_gpu() -> bool:

@@ -25,7 +25,9 @@ async def says(system, *words):
 
 
 async def is_well(system):
-    await system.table(lambda t: t.of_engine("mineru") and not message(t), seconds=40)
+    await system.table(
+        lambda t: t.of_engine("mineru") and not any(w.degraded for w in t.of_engine("mineru")), 40
+    )
 
 
 async def submit(system, data=None, **options):

@@ -122,7 +122,7 @@ async def test_auto_mixes_engines_and_falls_back_when_the_better_one_is_gone(
         assert len(moved) >= 2
         for task in moved:
             assert (task.source, task.rung, task.mark) == ("ocr", "outage", "fallback")
-            assert "better takes no pages" in task.choice
+            assert "better takes no such pages now" in task.choice
             assert [a.outcome for a in task.history][-1] == "outage"
         for result in system.store.results(job.id):
             said = " ".join(block.content for block in result.blocks)
@@ -148,7 +148,7 @@ async def test_a_named_engine_that_is_down_is_replaced_only_where_that_is_allowe
         named = await system.finished(await system.submit(scan_of("by name"), engine="better"))
         [task] = system.store.pages(named.id)
         assert (task.asked, task.engine, task.mark) == ("better", "text", "fallback")
-        assert "better was asked for but takes no pages" in task.choice
+        assert "better was asked for but takes no such pages now" in task.choice
         compared = await system.submit(scan_of("both"), engine="better,text")
         await system.until(compared, lambda now: now.counts.done == 1)
         table = await system.table(lambda t: t.queues["recognize.better"]["pages"] == 1)

@@ -72,11 +72,13 @@ class Exchange:
     def submit(self, job: str, lane: str = "batch") -> None:
         self.say("web", Submit(((job, lane),)))
 
-    def page(self, job: str, page: int, size: int = 10, **header: Any) -> str:
+    def page(
+        self, job: str, page: int, size: int = 10, *, engine: str = "fake", **header: Any
+    ) -> str:
         key = page_key(job, page, "fake")
         if b"sender" not in self.core.peers:  # a split process that takes no tasks itself
             self.hello("sender", role="sender")
-        self.say("sender", PageReady(key, job, ENGINE, header), (b"x" * size,))
+        self.say("sender", PageReady(key, job, f"recognize.{engine}", header), (b"x" * size,))
         return key
 
     def pages(self, job: str, count: int, lane: str = "batch") -> list[str]:

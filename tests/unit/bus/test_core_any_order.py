@@ -1,8 +1,9 @@
 """Any order of submits, losses, silences, restarts and answers: nothing lost, exceeded, leaked."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from exchange import ENGINE, Exchange
+from exchange import Exchange
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -19,12 +20,15 @@ from shared.messages import (
     Revoke,
     Task,
     page_key,
+    parse_page_key,
 )
 from shared.messages import Hello as HelloMessage
 
 PAGES = 3
 JOBS = ("j1", "j2", "j3")
 WORKERS = ("w01", "w02", "w03")
+ENGINE_OF = {"w01": "fake", "w02": "fake", "w03": "other"}
+STAYS = 2  # the page that no other engine may read
 CREDIT = 2
 
 
@@ -50,6 +54,7 @@ class AnyOrder(RuleBasedStateMachine):
             crash_attempts=2,
             split_chunk_pages=2,
             hang_seconds=20.0,
+            fallback_seconds=1.0,
         )
         self.results = []
         self.splits: list[Task] = []
@@ -66,7 +71,9 @@ class AnyOrder(RuleBasedStateMachine):
         held += [(k, t.lease, "answered") for k, t in self.open[worker].items()]
         pid = int(worker[1:])
         credit = self.credits.setdefault(worker, CREDIT)
-        message = HelloMessage(worker, "engine", ENGINE, "h", pid, credit, tuple(held), "fake")
+        engine = ENGINE_OF[worker]
+        service = f"recognize.{engine}"
+        message = HelloMessage(worker, "engine", service, "h", pid, credit, tuple(held), engine)
         self.bus.say(worker, message)
         for key, task in self.open[worker].items():
             self.bus.say(worker, Result(key, task.lease, "done"))
@@ -79,6 +86,8 @@ class AnyOrder(RuleBasedStateMachine):
                 if isinstance(message, Task):
                     known = self.bus.core.items.get(message.key) is not None
                     assert known or message.key in self.settled  # a Revoke follows
+                    stays = parse_page_key(message.key)[1] == STAYS
+                    assert not (stays and ENGINE_OF[worker] == "other")
                     if message.key not in self.open[worker]:
                         self.holds[worker][message.key] = message
                         assert len(self.holds[worker]) <= self.credits[worker]
@@ -105,9 +114,9 @@ class AnyOrder(RuleBasedStateMachine):
             task = self.splits.pop(0)
             again = task.header.get("again")
             if again is not None:
-                for number, _, _ in again:
+                for number, _, left in again:
                     if page_key(task.job, number, "fake") not in self.settled:
-                        self.bus.page(task.job, number)
+                        self.send_page(task.job, number, left)
                 page, finished = task.header["cursor"][0], task.header["finished"]
                 self.bus.split_done(task, page, finished=finished)
                 return
@@ -118,9 +127,14 @@ class AnyOrder(RuleBasedStateMachine):
                 if page_key(task.job, number, "fake") not in self.settled
             ]
             for number in pages[:limit]:
-                self.bus.page(task.job, number)
+                self.send_page(task.job, number)
             last = pages[:limit][-1] if pages else page
             self.bus.split_done(task, last, finished=len(pages) < limit)
+
+    def send_page(self, job: str, number: int, left: Sequence[str] = ()) -> None:
+        engine = "other" if "fake" in left[:1] else "fake"
+        route = {"engine": engine, "moves": "" if number == STAYS else "to_ready"}
+        self.bus.page(job, number, engine=engine, route=route)
 
     @rule(worker=st.sampled_from(WORKERS))
     def arrive(self, worker: str) -> None:
@@ -199,6 +213,18 @@ class AnyOrder(RuleBasedStateMachine):
                 self.open[worker][key] = task
             self.bus.answer(worker, task, outcome)
 
+    @rule(engine=st.sampled_from(["fake", "other"]))
+    def sends_all_back(self, engine: str) -> None:
+        """For so long that pages move, where there is another engine."""
+        self.split()
+        for _ in range(4):
+            for worker in [name for name in self.holds if ENGINE_OF[name] == engine]:
+                while self.holds[worker]:
+                    self.answer(worker, "outside")
+            self.time_passes(0.5)
+            self.settle_messages()
+            self.split()
+
     @rule(refuse=st.integers(0, 2))
     def commit(self, refuse: int = 0) -> None:
         """The first so many answers are refused: those pages are tried again."""
@@ -256,7 +282,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """From any state, honest work ends all jobs and leaves nothing behind."""
-        if not self.holds:
+        if not {"w01", "w02"} & set(self.holds):
             self.arrive(WORKERS[0])
         for _ in range(200):
             self.settle_messages()

@@ -51,7 +51,7 @@ def test_a_refused_answer_is_read_again_at_once_and_keeps_its_counts():
     refuse(bus, key)
     assert bus.of("a", Committed) == [Committed((key,))]
     [asked] = bus.tasks("split")
-    assert asked.header["again"] == [[1, "auto", ""]]
+    assert asked.header["again"] == [[1, "auto", []]]
     assert (asked.header["cursor"], asked.header["finished"]) == ([9, "fake"], True)
     page(bus, crashes=1)
     bus.split_done(asked, 9, finished=True)
@@ -73,7 +73,7 @@ def test_a_full_window_does_not_hold_a_refused_page():
     [task] = bus.tasks("a")
     bus.answer("a", task)
     refuse(bus, keys[0])
-    assert again_of(bus) == [[[1, "auto", ""]]]
+    assert again_of(bus) == [[[1, "auto", []]]]
 
 
 def test_pages_of_a_lost_split_process_are_read_by_the_next():
@@ -84,11 +84,11 @@ def test_pages_of_a_lost_split_process_are_read_by_the_next():
     for task in bus.tasks("a"):
         bus.answer("a", task)
     refuse(bus, keys[0])
-    assert again_of(bus) == [[[1, "auto", ""]]]
+    assert again_of(bus) == [[[1, "auto", []]]]
     refuse(bus, keys[1])  # while the first is being read
     bus.lose("split")
     bus.hello("split", role="split")
-    assert again_of(bus) == [[[1, "auto", ""], [2, "auto", ""]]]
+    assert again_of(bus) == [[[1, "auto", []], [2, "auto", []]]]
 
 
 def test_pages_refused_while_others_are_read_follow_them():
@@ -103,7 +103,7 @@ def test_pages_refused_while_others_are_read_follow_them():
     refuse(bus, keys[1])
     assert bus.tasks("split") == []
     bus.split_done(first, 9, finished=True)
-    assert again_of(bus) == [[[2, "auto", ""]]]
+    assert again_of(bus) == [[[2, "auto", []]]]
 
 
 def test_old_news_does_not_disturb_the_next_attempt():
@@ -126,7 +126,7 @@ def test_a_page_moves_when_its_engine_has_been_away_for_too_long():
     assert bus.tasks("split") == []
     bus.wait(2.5, ("split", "collect", "other", "sender"))
     [task] = bus.tasks("split")
-    assert task.header["again"] == [[1, "auto", "fake"]]
+    assert task.header["again"] == [[1, "auto", ["fake"]]]
     assert task.header["engines"] == ["other"]
     assert bus.core.items.get(moving) is None
     assert bus.core.items.get(staying).state == "queued"
@@ -145,7 +145,7 @@ def test_nothing_moves_while_there_is_nowhere_to_go_but_a_page_with_an_answer():
     page(bus, 1, "to_ready")
     page(bus, 2, "always")
     bus.wait(4.0, ("split", "collect", "sender"))
-    assert again_of(bus) == [[[2, "auto", "fake"]]]
+    assert again_of(bus) == [[[2, "auto", ["fake"]]]]
 
 
 def test_an_engine_that_is_back_in_time_keeps_its_pages():
@@ -208,7 +208,7 @@ def test_a_page_does_not_wait_long_for_an_engine_that_says_it_cannot_work():
     bus.say("a", Hello("a", "engine", "recognize.fake", "h", 8, 1, (), "fake", {}, blocked))
     page(bus, 1, "to_ready")
     bus.wait(5.0, ("split", "collect", "other", "sender", "a"))
-    assert again_of(bus) == [[[1, "auto", "fake"]]]
+    assert again_of(bus) == [[[1, "auto", ["fake"]]]]
 
 
 def test_tries_are_told_with_the_answer_and_with_the_verdict():

@@ -20,7 +20,7 @@ def page(asked="auto", **more):
     return PageTask("j", 1, asked, PageState.PENDING, **more)
 
 
-def route_of(task, ready, text="", ink=0.02, left="", settings=SETTINGS):
+def route_of(task, ready, text="", ink=0.02, left=(), settings=SETTINGS):
     moves = moves_of(job(task.asked), task.asked, settings)
     planned = plan(task, moves, ready, settings, left)
     return planned and choose(planned, text, ink, moves, settings, left)
@@ -64,10 +64,10 @@ def test_auto_without_the_cpu_engine_takes_what_is_there():
 
 
 def test_a_page_that_left_an_engine_goes_to_the_next():
-    route = route_of(page(), ALL, left="deepseek")
+    route = route_of(page(), ALL, left=("deepseek",))
     assert (route.engine, route.rung) == ("mineru", "outage")
-    assert route.choice.startswith("deepseek takes no pages. ")
-    assert route_of(page(), ALL, "sound", left="pymupdf").engine == "deepseek"
+    assert route.choice.startswith("deepseek takes no such pages now. ")
+    assert route_of(page(), ALL, "sound", left=("pymupdf",)).engine == "deepseek"
 
 
 def test_a_name_takes_that_engine_ready_or_not():
@@ -80,7 +80,7 @@ def test_a_name_may_move_where_the_settings_allow_it_and_nothing_is_compared():
     assert moves_of(job("mineru"), "mineru", always) == "to_ready"
     assert moves_of(job("mineru,pymupdf"), "mineru", always) == ""
     assert moves_of(job("auto"), "auto", replace(SETTINGS, fallback="never")) == ""
-    route = route_of(page("mineru"), ("pymupdf",), left="mineru", settings=always)
+    route = route_of(page("mineru"), ("pymupdf",), left=("mineru",), settings=always)
     assert (route.engine, route.rung, route.moves) == ("pymupdf", "outage", "to_ready")
 
 
@@ -88,9 +88,9 @@ def test_a_step_of_the_ladder_is_followed_or_replaced_by_an_untried_engine():
     step = Route("mineru", "It is next.", "engine", turn=2, moves="always")
     task = page(route=step, history=(Attempt("deepseek", "refused"),))
     assert route_of(task, ("pymupdf",)) == step  # it waits for mineru
-    route = route_of(task, ("deepseek", "pymupdf"), left="mineru")
+    route = route_of(task, ("deepseek", "pymupdf"), left=("mineru",))
     assert (route.engine, route.turn, route.moves) == ("pymupdf", 2, "always")
-    assert route_of(task, ("deepseek",), left="mineru") is None
+    assert route_of(task, ("deepseek",), left=("mineru",)) is None
 
 
 def test_options_are_those_of_the_engine():

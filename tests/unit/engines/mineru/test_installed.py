@@ -40,6 +40,16 @@ def test_with_nothing_flash_reads_text_layers_and_says_what_scans_lack(tmp_path)
     assert f"mineru-kit models download {ONNX}" in here.missing[FLASH]
 
 
+def test_each_tier_says_what_it_lacks_beside_the_others(tmp_path):
+    put(tmp_path / ONNX, *SCANS)
+    lacks = seen(tmp_path).lacks
+    assert lacks[FLASH] == ""
+    for tier, wanted in ((BASIC, [MORE[0], ONNX]), (ADVANCED, ["mineru_llama_cpp", GGUF])):
+        assert [word for word in wanted if word not in lacks[tier]] == []
+        assert "Get them with" in lacks[tier]
+    assert lacks[STANDARD] == lacks[ADVANCED]
+
+
 def test_the_default_is_the_best_that_is_whole(tmp_path):
     put(tmp_path / ONNX, *SCANS)
     here = seen(tmp_path)
