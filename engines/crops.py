@@ -15,7 +15,12 @@ _LEAST_CROP = 16  # pixels; smaller "figures" are specks
 def crop_figure(
     image: Pixels, region: Region, scale: float, images: dict[str, bytes]
 ) -> str | None:
-    """Keep the region's pixels as WebP; its sha256, or None when there is nothing to keep."""
+    """Keep a figure's pixels as WebP; its sha256, or None when there is nothing to keep.
+
+    Figures are pictures, and formulas whose text is not known. All else is text already.
+    """
+    if region.kind != "picture" and (region.kind != "formula" or region.lines):
+        return None
     x0, y0, x1, y1 = (round(value * scale) for value in region.box)
     part = image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
     if min(part.shape[:2]) < _LEAST_CROP:

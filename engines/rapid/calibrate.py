@@ -16,10 +16,11 @@ import pymupdf
 
 from engines.rapid.arrays import Pixels
 from engines.rapid.detector import detect_lines
+from engines.rapid.line_image import LineImage
 from engines.rapid.models import find_models
 from engines.rapid.openvino_runtime import OpenVinoRuntime, read_network
 from engines.rapid.quantize import RANGES, Ranges, layers_of
-from engines.rapid.recognizer import CAREFUL, HEIGHT, bucket_of, crop_line, prepared, width_of
+from engines.rapid.recognizer import CAREFUL, HEIGHT, bucket_of, prepared, width_of
 
 _LEAST_SHARE = 0.002  # of all multiplications; smaller layers gain nothing
 _LEAST_CHANNELS = 16  # the first layer sees pixels, whose few channels fill no vector
@@ -114,9 +115,9 @@ def main() -> None:
     lines = []
     for page in drawn_pages():
         for box in detect_lines(page, runtime)[:_LINES]:
-            crop = crop_line(page, box)
-            width = bucket_of(width_of(crop, CAREFUL))
-            lines.append(prepared(crop, width, CAREFUL).reshape(1, HEIGHT, width, 3))
+            line = LineImage(page, box)
+            width = bucket_of(width_of(line.size, CAREFUL))
+            lines.append(prepared(line.pixels(), width, CAREFUL).reshape(1, HEIGHT, width, 3))
     digest = hashlib.sha256(files.recognizer.read_bytes()).hexdigest()
     known = {digest: find_ranges(files.recognizer, lines)}
     RANGES.write_text(json.dumps(known, indent=1) + "\n", encoding="ascii")

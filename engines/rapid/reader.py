@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from engines.rapid.arrays import Floats, Pixels
 from engines.rapid.detector import LONG_SIDE, detect_lines
+from engines.rapid.line_image import LineImage
 from engines.rapid.models import find_models
-from engines.rapid.recognizer import Text, crop_line, recognize_lines, warm_up
+from engines.rapid.recognizer import Text, recognize_lines, warm_up
 from engines.rapid.runtime import Runtime, open_runtime
 
 _MIN_CONFIDENCE = 0.5  # below, it is a smudge rather than text
@@ -51,11 +50,9 @@ class LineReader:
         *,
         upside_down: bool = False,
     ) -> list[Text]:
-        """What the boxes say; `upside_down` turns each crop by 180 degrees first."""
-        crops = [crop_line(image, box) for box in boxes]
-        if upside_down:
-            crops = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
-        return recognize_lines(crops, self.runtime, progress)
+        """What the boxes say; `upside_down` turns each line by 180 degrees first."""
+        lines = [LineImage(image, box, upside_down=upside_down) for box in boxes]
+        return recognize_lines(lines, self.runtime, progress)
 
     def read(self, image: Pixels, boxes: Floats, progress: Callable[[], None]) -> list[ReadLine]:
         """The lines that say something, in the order of the boxes."""

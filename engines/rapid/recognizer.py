@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from engines.rapid.arrays import Floats, Integers, Pixels
+from engines.rapid.line_image import LineImage
 from engines.rapid.runtime import Runtime
 
 Text = tuple[str, float]  # what it says, and the mean probability of its characters
@@ -25,32 +26,17 @@ BUCKETS: tuple[int, ...] = (
 # Width of a batch in pixels. Measured: CPU time a pixel is the same from 640 to 2560, and small
 # batches are seldom half empty.
 _BATCH_PIXELS = 640
-_END_MARGIN = 0.2  # of a line's height; the detector's boxes end close behind a full stop
 _PADDING = 127  # the middle gray, which is zero to the model
 # Work goes with the width of lines. Most are read as well at seven tenths of it, and the model
 # knows which: a line of which it is less than sure is read again at nine tenths, which makes no
 # more errors than the whole width. A seventh less work than nine tenths for all (SPEED.md).
 QUICK, CAREFUL = 0.7, 0.9
 _SURE = 0.97
-_TALL = 1.5  # crops taller than this times their width are text that runs down
 
 
-def crop_line(image: Pixels, box: Floats) -> Pixels:
-    """The pixels inside a box of four corners, straightened; text that runs down is turned.
-
-    A little is added at both ends of the line: a letter cut at the edge is lost.
-    """
-    box = _lengthened(box)
-    width = max(1, int(max(_distance(box[0], box[1]), _distance(box[2], box[3]))))
-    height = max(1, int(max(_distance(box[0], box[3]), _distance(box[1], box[2]))))
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    straighten = cv2.getPerspectiveTransform(box.astype(np.float32), target)
-    crop = cv2.warpPerspective(
-        image, straighten, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    if height >= _TALL * width:
-        crop = np.rot90(crop)
-    return np.asarray(crop, dtype=np.uint8)
+class _Batch(NamedTuple):
+    members: list[int]  # numbers of the lines
+    squeeze: float
 
 
 def warm_up(runtime: Runtime) -> None:
@@ -61,35 +47,42 @@ def warm_up(runtime: Runtime) -> None:
 
 
 def recognize_lines(
-    crops: Sequence[Pixels], runtime: Runtime, progress: Callable[[], None]
+    lines: Sequence[LineImage], runtime: Runtime, progress: Callable[[], None]
 ) -> list[Text]:
-    """The text of each crop (H x W x 3 RGB) and its confidence, in the order of the crops."""
-    texts = _read(crops, QUICK, runtime, progress)
-    doubtful = [number for number, (_, confidence) in enumerate(texts) if confidence < _SURE]
-    again = _read([crops[number] for number in doubtful], CAREFUL, runtime, progress)
-    for number, text in zip(doubtful, again, strict=True):
-        texts[number] = text
-    return texts
+    """The text of each line and its confidence, in the order of the lines.
 
+    Lines that are doubtful by the time that all have been sent are sent again in the same breath,
+    the last few after it, so the streams seldom wait.
+    """
+    texts: list[Text] = [("", 0.0)] * len(lines)
+    quick: set[int] = set()  # read quickly, not yet carefully
 
-def _read(
-    crops: Sequence[Pixels], squeeze: float, runtime: Runtime, progress: Callable[[], None]
-) -> list[Text]:
-    texts: list[Text] = [("", 0.0)] * len(crops)
-
-    def done(tag: list[int], indices: Integers, probabilities: Floats) -> None:
-        for row, number in enumerate(tag):
+    def done(tag: _Batch, indices: Integers, probabilities: Floats) -> None:
+        for row, number in enumerate(tag.members):
             texts[number] = decode(indices[row], probabilities[row], runtime.characters)
+        if tag.squeeze == QUICK:
+            quick.update(tag.members)
 
-    def filled() -> Iterator[tuple[Pixels, Any]]:
-        for width, members in batches_of([width_of(crop, squeeze) for crop in crops]):
+    def doubtful() -> list[int]:
+        found = [n for n in sorted(quick.copy()) if texts[n][1] < _SURE]
+        quick.difference_update(found)
+        return found
+
+    def filled(numbers: Sequence[int], squeeze: float) -> Iterator[tuple[Pixels, _Batch]]:
+        for width, members in batches_of([width_of(lines[n].size, squeeze) for n in numbers]):
             progress()
             images = np.full((batch_size(width), HEIGHT, width, 3), _PADDING, dtype=np.uint8)
-            for row, number in enumerate(members):
-                images[row] = prepared(crops[number], width, squeeze)
-            yield images, members
+            chosen = [numbers[member] for member in members]
+            for row, number in enumerate(chosen):
+                images[row] = prepared(lines[number].pixels(), width, squeeze)
+            yield images, _Batch(chosen, squeeze)
 
-    runtime.recognize(filled(), done)
+    def first_and_again() -> Iterator[tuple[Pixels, _Batch]]:
+        yield from filled(range(len(lines)), QUICK)
+        yield from filled(doubtful(), CAREFUL)
+
+    runtime.recognize(first_and_again(), done)
+    runtime.recognize(filled(doubtful(), CAREFUL), done)
     progress()
     return texts
 
@@ -135,31 +128,15 @@ def decode(indices: Integers, probabilities: Floats, characters: Sequence[str]) 
     return text, float(probabilities[keep].mean())
 
 
-def width_of(crop: Pixels, squeeze: float) -> int:
-    """How wide the model gets a crop, in pixels, whose height becomes `HEIGHT`."""
-    height, width = int(crop.shape[0]), int(crop.shape[1])
+def width_of(size: tuple[int, int], squeeze: float) -> int:
+    """How wide the model gets a line of (height, width) pixels, whose height becomes `HEIGHT`."""
+    height, width = size
     return math.ceil(HEIGHT * width / max(1, height) * squeeze)
 
 
 def prepared(crop: Pixels, width: int, squeeze: float) -> Pixels:
     """The crop as the model takes it, `HEIGHT` x `width` x 3, what is left padded in gray."""
     image = np.full((HEIGHT, width, 3), _PADDING, dtype=np.uint8)
-    inner = max(1, min(width, width_of(crop, squeeze)))
+    inner = max(1, min(width, width_of((crop.shape[0], crop.shape[1]), squeeze)))
     image[:, :inner] = cv2.resize(crop, (inner, HEIGHT))
     return image
-
-
-def _lengthened(box: Floats) -> Floats:
-    along, across = box[1] - box[0], box[3] - box[0]
-    long, high = _distance(box[1], box[0]), _distance(box[3], box[0])
-    if long >= high:
-        more = along * (_END_MARGIN * high / max(long, 1.0))
-        moved = np.stack([-more, more, more, -more])
-    else:
-        more = across * (_END_MARGIN * long / max(high, 1.0))
-        moved = np.stack([-more, -more, more, more])
-    return np.asarray(box + moved, dtype=np.float32)
-
-
-def _distance(start: Floats, end: Floats) -> float:
-    return float(np.linalg.norm(start - end))
