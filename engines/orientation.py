@@ -30,6 +30,12 @@ def runs_sideways(boxes: Floats) -> bool:
     return total > 0 and float(lengths[long & (heights > widths)].sum()) > _SIDEWAYS_SHARE * total
 
 
+def probes_of(boxes: Floats) -> Floats:
+    """A few of the longest lines, which tell most: M x 4 x 2 of N x 4 x 2."""
+    lengths = sizes_of(boxes)[1 if runs_sideways(boxes) else 0]
+    return np.asarray(boxes[np.argsort(-lengths)[:_PROBES]], dtype=np.float32)
+
+
 def find_turn(
     image: Pixels, boxes: Floats, reader: LineReader, progress: Callable[[], None]
 ) -> int:
@@ -39,10 +45,8 @@ def find_turn(
     """
     if not len(boxes):
         return 0
-    widths, heights = sizes_of(boxes)
     sideways = runs_sideways(boxes)
-    order = np.argsort(-(heights if sideways else widths))
-    probes = boxes[order[:_PROBES]]
+    probes = probes_of(boxes)
     # A crop that runs down is turned by 90 degrees counter-clockwise before it is read.
     plain = vote(reader.texts(image, probes, progress))
     flipped = vote(reader.texts(image, probes, progress, upside_down=True))

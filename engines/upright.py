@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.deskew import find_skew
 from engines.frame import Frame, straighten, turn
-from engines.orientation import find_turn, runs_sideways, sizes_of, vote
+from engines.orientation import find_turn, probes_of, runs_sideways, sizes_of, vote
 from engines.rapid.arrays import Floats, Pixels
 from engines.rapid.reader import LineReader, ReadLine
 from engines.ruled_tables import divide_at_rules
@@ -49,12 +49,15 @@ def read_upright(
     step("detect")
     lines: list[ReadLine] | None = None
     if runs_sideways(boxes):
-        degrees = find_turn(image, boxes, reader, progress)
+        doubtful = True
+    elif find_skew(boxes):
+        # All lines will be read once the page is straight: a few tell which way up it stands.
+        doubtful = vote(reader.texts(image, probes_of(boxes), progress)) < _DOUBTFUL
     else:
         lines = reader.read(image, boxes, progress)
         sure = vote([(line.text, line.confidence) for line in lines])
         doubtful = len(boxes) > 0 and (sure < _DOUBTFUL or 2 * len(lines) < len(boxes))
-        degrees = find_turn(image, boxes, reader, progress) if doubtful else 0
+    degrees = find_turn(image, boxes, reader, progress) if doubtful else 0
     if degrees:
         image, frame = turn(image, frame, degrees)
         (boxes, printed), lines = detect(image), None
