@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bus.peers import Peer, to_status
-from shared.health import DRAINING, LOST, SILENT, WorkerStatus
+from bus.peers import HUNG_SENTENCE, Peer, to_status
+from shared.health import DRAINING, HUNG, LOST, SILENT, WorkerStatus
 
 FORGOTTEN_SECONDS = 86_400.0  # a host that was taken away must not trouble health for ever
 MAX_REMEMBERED = 256
+HUNG_SHOWN_SECONDS = 10.0  # at most; whatever keeps the next process away by then is news
 SHOWN_ELSEWHERE = frozenset({"broker", "web"})  # each has a row of its own while it lives
 
 Slot = tuple[str, str]  # host and the name under which it is started there, maybe several by hand
@@ -31,10 +32,12 @@ class Absent:
     def __init__(self) -> None:
         self._gone: dict[tuple[Slot, int], _Gone] = {}  # by slot and process
         self._last_words: dict[Slot, str] = {}  # of who left, until the slot is taken again
+        self._hung: dict[Slot, float] = {}  # and when who hung was found
 
     def joined(self, peer: Peer) -> None:
         """It, or one in its place, is here."""
         self._last_words.pop(peer.slot, None)
+        self._hung.pop(peer.slot, None)
         own = (peer.slot, peer.hello.pid)
         service = (peer.hello.host, peer.hello.service)
         same = (key for key in self._gone if key[0] == peer.slot)
@@ -60,6 +63,12 @@ class Absent:
         if len(self._gone) > MAX_REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
+    def hung(self, peer: Peer, now: float) -> None:
+        """It is ended for a hang, within milliseconds: told until its place is taken again."""
+        self._hung[peer.slot] = now
+        if len(self._hung) > MAX_REMEMBERED:
+            del self._hung[next(iter(self._hung))]
+
     def left(self, peer: Peer) -> None:
         """It said goodbye: nobody misses it; why it left is told while its place is empty."""
         self._gone.pop((peer.slot, peer.hello.pid), None)
@@ -83,16 +92,26 @@ class Absent:
         rows = []
         for host, process in _supervised(peers):
             row = _row(host, process, self._last_words)
-            gone = self._gone.get(((host, row.worker), row.pid))
-            supervised.add((host, row.worker))
+            slot = host, row.worker
+            gone = self._gone.get((slot, row.pid))
+            supervised.add(slot)
             if row.role in SHOWN_ELSEWHERE or (host, row.pid) in here:
                 continue
             if gone is not None and row.state == "starting":
-                rows.append(_aged(gone, now))  # it runs and was here before: it is silent
-            else:
-                rows.append(row)
-        alone = [gone for (slot, _), gone in self._gone.items() if slot not in supervised]
-        return rows + [_aged(gone, now) for gone in alone]
+                row = _aged(gone, now)  # it runs and was here before: it is silent
+            rows.append(self._as_hung(slot, row, now))
+        alone = [
+            self._as_hung(slot, _aged(gone, now), now)
+            for (slot, _), gone in self._gone.items()
+            if slot not in supervised
+        ]
+        return rows + alone
+
+    def _as_hung(self, slot: Slot, row: WorkerStatus, now: float) -> WorkerStatus:
+        """The row, as that of a process which hung where that is why it is away."""
+        if now - self._hung.get(slot, float("-inf")) > HUNG_SHOWN_SECONDS:
+            return row
+        return replace(row, state=HUNG, message=HUNG_SENTENCE)
 
 
 def _supervised(peers: Iterable[Peer]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -87,7 +87,10 @@ class Broker:
             self._drain_subscriptions()
             now = time.monotonic()
             if now >= self.core.next_deadline():
+                hangs = self.core.counters["hangs"]
                 self._do(self.core.tick(now))
+                if self.core.counters["hangs"] > hangs:
+                    self._table_at = 0.0  # told at once: it is over in a moment
             if now >= self._table_at:
                 self._table_at = now + self._settings.heartbeat_seconds
                 self._show_out(self._door.refresh())

@@ -84,7 +84,7 @@ class Endings:
                 self._dispatcher.offer(peer, now)
         for silent in self._silence.take_hung(now):
             stood = now - silent.since
-            self._state.counters["hangs"] += 1
+            self._found_hung(silent.peer, now)
             self._kill(silent.peer, f"silent for {stood:.0f} s")
             why = f"it said nothing for {stood:.0f} s and was ended"
             self._charge_late(silent, why, known=True, now=now)
@@ -174,11 +174,15 @@ class Endings:
         if stood <= self._hang_seconds(peer):
             return
         peer.kill_asked = True
-        self._state.counters["hangs"] += 1
+        self._found_hung(peer, now)
         reason = f"no progress for {stood:.0f} s on {', '.join(sorted(peer.running))}"
         self._hung[peer.hello.host, peer.hello.pid] = f"it hung ({reason}) and was ended"
         self._dispatcher.offer(peer, now)
         self._kill(peer, reason)
+
+    def _found_hung(self, peer: Peer, now: float) -> None:
+        self._state.counters["hangs"] += 1
+        self._state.absent.hung(peer, now)
 
     def _hang_seconds(self, peer: Peer) -> float:
         settings = self._state.settings

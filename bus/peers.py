@@ -9,6 +9,7 @@ from shared.messages import Hello
 
 _SMOOTHING = 0.2  # weight of the newest page in the usual page time
 _RATE_WINDOW_SECONDS = 60.0
+HUNG_SENTENCE = "It made no progress for too long: it is ended and started again, its page retried."
 MAX_CREDIT = 4096  # no engine holds so many pages; a bound for what a peer may claim
 
 
@@ -127,5 +128,5 @@ def _state(peer: Peer) -> str:
 
 def _message(peer: Peer) -> str:
     if peer.kill_asked:
-        return "It made no progress for too long: it is ended and started again, its page retried."
+        return HUNG_SENTENCE
     return peer.blamed or str(peer.status.get("message", ""))

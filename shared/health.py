@@ -16,8 +16,9 @@ class WorkerStatus:
     """One process as the broker sees it.
 
     `role` is split, engine or collect; `service` is split, recognize.<engine> or collect;
-    `state` is ready, loading, draining, blocked (cannot work; `message` says why), hung (about to
-    be ended), silent, lost, starting (runs, not on the bus yet) or restarting (ended, comes back).
+    `state` is ready, loading, draining, blocked (cannot work; `message` says why), hung (it is
+    ended, and the next in its place is not there yet), silent, lost, starting (runs, not on the
+    bus yet) or restarting (ended, comes back).
     `running` holds the keys of pages being worked on, `in_flight` counts all that it has.
     """
 

@@ -15,7 +15,7 @@ BROKER_AWAY = (
 )
 STORE_AWAY = "The database does not answer: look at the disk of the data directory and at its log."
 ANEW_SECONDS = 5.0  # the others join a new broker within two
-BEHIND_SECONDS = 2.0  # collect commits within milliseconds
+BEHIND_SECONDS = 1.5  # collect commits within milliseconds; told within two heartbeats
 NEEDED_ROLES = ("split", "collect")
 _WHAT_STOPS = {
     "split": "documents wait to be opened",

@@ -1,8 +1,10 @@
 """Engines that never work, or leak, for the tests of health."""
 
+import os
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -10,6 +12,7 @@ from shared.errors import Misconfigured, OutsideFailed
 from shared.ocr_backend import Answer
 from shared.settings import MIB, Settings
 from tests.fakes.engines import TextEngine
+from tests.fakes.hanging_engine import HangingEngine
 
 
 class BrokenEngine(TextEngine):
@@ -27,6 +30,7 @@ class LoadingEngine(TextEngine):
     name = "loading"
 
     def load(self) -> None:
+        _note_load(self)
         time.sleep(3600)
 
 
@@ -36,11 +40,20 @@ class HungryEngine(TextEngine):
     name = "hungry"
 
     def load(self) -> None:
+        _note_load(self)
         raise OutsideFailed("The GPU has 2 of 16 GiB free: end what uses it.", code="out_of_memory")
 
 
-class LeakyEngine(TextEngine):
-    """Takes all the memory that it may have on the first page that says LEAK, and dies of it."""
+def _note_load(engine: TextEngine) -> None:
+    """A file that appears as loading begins; who watches takes it away first."""
+    (Path(os.environ["QUIRE_DATA"]) / f"loads-{engine.name}").touch()
+
+
+class LeakyEngine(HangingEngine):
+    """On the first page that says LEAK it takes all the memory that it may have, and dies of it.
+
+    On GILFREE it hangs.
+    """
 
     def __init__(self, settings: Settings, gpu: int | None) -> None:
         super().__init__(settings, gpu)

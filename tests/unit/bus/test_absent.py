@@ -3,8 +3,8 @@
 import pytest
 from exchange import ENGINE, Exchange
 
-from bus.absent import FORGOTTEN_SECONDS
-from shared.messages import Bye, Exited, Heartbeat, Hello
+from bus.absent import FORGOTTEN_SECONDS, HUNG_SHOWN_SECONDS
+from shared.messages import Bye, Exited, Heartbeat, Hello, Kill
 
 
 @pytest.fixture
@@ -108,3 +108,32 @@ def test_what_a_supervisor_lists_is_not_trusted_blindly(bus):
     bus.hello("boss", role="supervisor")
     bus.say("boss", Heartbeat((), (), 0, {"processes": [3, {"pid": "x"}, {}]}))
     assert len(bus.core.workers(bus.now)) == 2
+
+
+def test_who_hung_is_shown_as_that_until_its_place_is_taken(bus):
+    supervise(bus, ("text", 11, "starting"))
+    join(bus, "text-11", 11, slot="text")
+    bus.pages("j", 1)
+    (task,) = bus.tasks("text-11")
+    bus.start("text-11", task)
+    bus.beat("text-11", held=[task.key], running=[task.key])
+    while not bus.of("boss", Kill):
+        bus.wait(1.0, ("text-11", "boss"))
+    assert list(rows(bus, "hung")) == ["text-11"]
+    bus.lose("text-11")
+    for state, pid in (("restarting", 0), ("starting", 12)):
+        supervise(bus, ("text", pid, state))
+        assert "It made no progress" in rows(bus, "hung")["text"]
+    join(bus, "text-12", 12, slot="text")
+    assert rows(bus, "hung") == {}
+
+
+def test_after_a_hang_what_keeps_the_next_process_away_is_told(bus):
+    supervise(bus, ("text", 11, "starting"))
+    join(bus, "text-11", 11, slot="text")
+    bus.core.endings._found_hung(bus.core.peers[b"text-11"], bus.now)
+    bus.lose("text-11")
+    supervise(bus, ("text", 0, "restarting"))
+    assert list(rows(bus)) == ["text"]
+    bus.now += HUNG_SHOWN_SECONDS + 1
+    assert rows(bus, "restarting") == {"text": "text restarting."}
