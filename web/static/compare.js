@@ -1,5 +1,6 @@
 // Pages that two readings agree on least come first; each is shown word by word, and one is taken.
 import { ask, tell } from "./answers.js";
+import { Difference } from "./difference.js";
 import { onKey } from "./keys.js";
 import { word } from "./words.js";
 
@@ -12,6 +13,7 @@ const more = document.querySelector("#more");
 const MAKING_MILLISECONDS = 1500;
 let next = 0;
 let shown = null;
+let difference = null;
 
 const percent = (share) => `${Math.floor(100 * share)}%`; // not quite alike is never 100%
 const query = (values) => new URLSearchParams(other === job ? values : { ...values, with: other });
@@ -90,18 +92,10 @@ function show(page) {
     take.textContent = taken ? word("In the result") : word("Take this one");
     take.setAttribute("aria-pressed", String(taken));
     take.addEventListener("click", () => choose(page, side));
-    column.querySelector(".words").append(...page.differences.flatMap((piece) => marked(piece, side)));
+    fresh.querySelector(`.legend [data-of=${side}]`).textContent = engine;
   }
   place.replaceChildren(fresh);
-}
-
-function marked({ kind, left, right }, side) {
-  const text = side === "left" ? left : right;
-  if (!text) return [];
-  if (kind === "same") return [document.createTextNode(text)];
-  const mark = document.createElement(side === "left" ? "del" : "ins");
-  mark.textContent = text;
-  return [mark];
+  difference = new Difference(place, page.differences);
 }
 
 async function choose(page, side) {
@@ -126,6 +120,8 @@ function step(by) {
 
 onKey("j", () => step(1));
 onKey("k", () => step(-1));
+onKey("n", () => difference?.step(1));
+onKey("p", () => difference?.step(-1));
 more.addEventListener("click", () => load().catch((error) => tell(error.message, true)));
 
 try {

@@ -80,6 +80,7 @@ export class Reading {
       other.tabIndex = on ? 0 : -1;
       this.root.querySelector(`#${other.getAttribute("aria-controls")}`).hidden = !on;
     }
+    tab.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone the tabs are a row to scroll
     const copied = this.root.querySelector(`#${tab.getAttribute("aria-controls")} [data-copied]`);
     const copy = this.root.querySelector("[data-copy]");
     if (copy) copy.hidden = !copied && this.tab !== "tab-rendered";

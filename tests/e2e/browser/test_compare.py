@@ -11,16 +11,17 @@ from tests.e2e.browser.steps import make_pdf, upload, wait_until_done
 from tests.e2e.conftest import ROOT, System
 from tests.fakes.systems import BETTER_ENGINE, TEXT_ENGINE, scan_of
 
+OTHER_ENGINE = "other=tests.fakes.engines:OtherEngine"
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
 def two_engines(system: System):
-    """The CPU engine and one that says the text layer in another way."""
+    """The CPU engine, and some that say the text layer in another way."""
     system.stop()
     system.environment |= {
-        "QUIRE_ENGINES": "pymupdf,text,better",
-        "QUIRE_ENGINE_CLASSES": f"{TEXT_ENGINE},{BETTER_ENGINE}",
+        "QUIRE_ENGINES": "pymupdf,text,other,better",
+        "QUIRE_ENGINE_CLASSES": f"{TEXT_ENGINE},{OTHER_ENGINE},{BETTER_ENGINE}",
         "QUIRE_BACKOFF_SECONDS": "0.05",
         "PYTHONPATH": str(ROOT),
     }
@@ -47,7 +48,7 @@ def test_several_engines_are_compared_and_a_page_is_taken(
     job = page.url.rpartition("/")[2].partition("?")[0]
     page.get_by_role("link", name="Compare").click()
     expect(page.locator(".ranked")).to_have_count(3)
-    expect(page.locator(".side")).to_have_count(2)
+    expect(page.locator("[data-side]")).to_have_count(2)
     expect(page.locator("[data-side=right] .words")).to_contain_text("stands on page")
     assert [
         v["id"] for v in Axe().run(page).response["violations"] if v["impact"] == "serious"
@@ -79,6 +80,43 @@ def test_two_runs_are_compared_with_their_differences_marked(
     expect(page.locator("[data-side=left] .words")).to_contain_text("Same words")
     expect(page.locator(".words del, .words ins")).to_have_count(0)
     expect(page.locator(".share")).to_have_text("100%")
+    expect(page.locator("[data-part=count]")).to_have_text("No difference in words")
+
+
+def test_differences_are_stepped_through_beside_each_other_and_in_one_text(
+    page: Page, two_engines: System, tmp_path: Path
+):
+    document = make_pdf(tmp_path / "zeros.pdf", 1, "Xanadu too")
+    page.goto(two_engines.url)
+    page.locator("#several").click()
+    page.locator("[data-engine=text] input").check()
+    page.locator("[data-engine=other] input").check()
+    page.locator("#file").set_input_files(document)
+    page.wait_for_url("**/jobs/*")
+    wait_until_done(page)
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator("[data-part=count]")).to_contain_text("differences")
+    page.keyboard.press("p")  # from the first one back to the last
+    last = page.locator("[data-words=left] del.current")
+    expect(last).to_be_in_viewport()
+    expect(page.locator("[data-words=right] ins.current")).to_be_in_viewport()
+    assert page.locator("[data-words=left]").evaluate("column => column.scrollTop") > 0
+
+    page.locator("[data-words=left]").hover()
+    page.mouse.wheel(0, -5000)  # one column takes the other along
+    expect(page.locator("[data-words=right]")).to_have_js_property("scrollTop", 0)
+    page.get_by_role("button", name="In one text").click()
+    expect(page.locator("[data-words=both] del").first).to_be_visible()
+    expect(page.locator("[data-words=left]")).to_be_hidden()
+    page.keyboard.press("n")
+    expect(page.locator("[data-words=both] .current").first).to_be_in_viewport()
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in {"serious", "critical"}] == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.reload()
+    expect(page.get_by_role("button", name="In one text")).to_have_attribute("aria-pressed", "true")
 
 
 def test_the_strip_shows_how_a_page_came_about_and_what_was_refused(
