@@ -36,7 +36,8 @@ class Block:
     `<table>`; for an equation LaTeX without delimiters; for code the bare text; for a figure its
     alternative text or "". `level` is 1..6 for headings and the title. `image` names a figure's
     crop by the sha256 of its bytes. `caption_of` is the `order` of the block that a caption
-    belongs to. `confidence` is 0..1 where the engine knows it.
+    belongs to. `confidence` is 0..1 where the engine knows it. `label` is the engine's own word for
+    what it is, where it has more of them than there are types ("" where not).
     """
 
     type: BlockType
@@ -49,6 +50,7 @@ class Block:
     confidence: float | None = None
     engine: str = ""
     image: str | None = None
+    label: str = ""
 
     @property
     def is_furniture(self) -> bool:
@@ -68,6 +70,7 @@ class Block:
             "confidence": self.confidence,
             "engine": self.engine,
             "image": self.image,
+            "label": self.label,
         }
 
     @classmethod
@@ -85,6 +88,7 @@ class Block:
             confidence=data.get("confidence"),
             engine=str(data.get("engine", "")),
             image=data.get("image"),
+            label=str(data.get("label", "")),
         )
 
 

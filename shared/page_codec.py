@@ -22,6 +22,7 @@ _PLAIN = tuple(
 _WORDS = ("raw_media_type", "source", "model", "finish_reason")
 _NUMBERS = ("width", "height", "skew_degrees")
 _TURNS = (0, 90, 180, 270)
+_MAX_LABEL = 100  # characters
 _MAX_ORDER = 2**31 - 1  # far above any page, and within every integer that a file format has
 
 
@@ -64,6 +65,8 @@ def _block(data: dict[str, Any]) -> Block:
     block = Block.from_json(data)
     if abs(block.order) > _MAX_ORDER:
         raise ValueError("a block's order is out of range")
+    if len(block.label) > _MAX_LABEL:
+        raise ValueError("a block's label is too long")
     _check("level", block.level, _is_whole, optional=True)
     _check("caption_of", block.caption_of, _is_whole, optional=True)
     _check("confidence", block.confidence, _is_number, optional=True)

@@ -55,6 +55,7 @@ _BLOCK = record(
         "confidence": maybe(NUMBER),
         "engine": TEXT,
         "image": maybe(TEXT),
+        "label": TEXT,
     }
 )
 _DOCUMENT = record(

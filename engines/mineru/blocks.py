@@ -2,6 +2,8 @@
 
 The format is `docvortex.middle` 2.0, as MinerU 4 writes it: a tree of blocks with boxes in 0..1 of
 the displayed page. Pictures are named by `image_path`, which here holds `<sha256>.<extension>`.
+MinerU's own word for a block is its label, and behind a slash what it knows more of it: chart/bar,
+code/python, code/algorithm.
 """
 
 import json
@@ -31,6 +33,7 @@ _TEXTS = {
     "aside_text": BlockType.HEADER,  # MinerU leaves it out of its Markdown like a header
     "page_footnote": BlockType.FOOTNOTE,
 }
+_MAX_LABEL = 100  # characters; a VLM says some of them
 _LATEX_DELIMITERS = (("\\[", "\\]"), ("$$", "$$"), ("\\(", "\\)"), ("$", "$"))
 
 
@@ -54,8 +57,15 @@ def _page(nodes: Sequence[Node], *, describes: bool) -> list[Block]:
     done: list[Block] = []
     for node in nodes:
         made = _blocks(node, len(done), describes=describes)
-        done += [replace(block, engine="mineru") for block in made]
+        label = _label(node)
+        done += [replace(b, engine="mineru", label=b.label or label) for b in made]
     return done
+
+
+def _label(node: Node) -> str:
+    kind = str(node["type"])
+    more = str(node.get("guess_lang") or node.get("sub_type") or kind)
+    return kind if more == kind else f"{kind}/{more}"[:_MAX_LABEL]
 
 
 def _blocks(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
@@ -73,7 +83,7 @@ def _blocks(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
     elif kind == "index":
         text = index_markdown(node)
         if text:
-            yield Block(BlockType.LIST, order, box, text)
+            yield Block(BlockType.LIST, order, box, text, continues_prev=continues)
     else:
         yield from _visual(node, order, describes=describes)
 
@@ -87,14 +97,16 @@ def _equation(node: Node, order: int, box: Box) -> Iterator[Block]:
 
 
 def _list(node: Node, order: int, box: Box, *, continues: bool) -> Iterator[Block]:
-    """A list of references is a block for each: they are cited, searched and joined alone."""
+    """A list of references is a block for each: they are cited, searched and joined alone.
+
+    Such a list goes on with further entries: none of them continues the one before it.
+    """
     if node.get("sub_type") == "ref_text" and all(c["type"] == "ref_text" for c in node["content"]):
-        for number, child in enumerate(node["content"]):
+        for child in node["content"]:
             text = to_markdown(child["content"])
             own = _box(child.get("bbox") or node["bbox"])
-            goes_on = continues and number == 0
             if text.strip():
-                yield Block(BlockType.REFERENCE, order, own, text, continues_prev=goes_on)
+                yield Block(BlockType.REFERENCE, order, own, text)
                 order += 1
         return
     text = list_markdown(node)
@@ -112,7 +124,7 @@ def _visual(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
         if _is_body(child):
             owner = order + len(parts)
             made = _body(child, kind, owner, box, describes=describes)
-            goes_on = bool(node.get("continues_prev")) and kind == "table"
+            goes_on = bool(node.get("continues_prev"))
             parts += [replace(made[0], continues_prev=goes_on), *made[1:]]
         else:
             parts.append(child)
@@ -127,6 +139,7 @@ def _visual(node: Node, order: int, *, describes: bool) -> Iterator[Block]:
             _box(part.get("bbox") or node["bbox"]),
             to_markdown(part["content"]),
             caption_of=owner,
+            label=str(part["type"]),
         )
 
 

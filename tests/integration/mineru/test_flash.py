@@ -67,6 +67,8 @@ async def test_pages_come_through_with_their_middle_json(running):
         job = await system.finished(job)
         assert job.counts.done == 2  # an empty page needs no model either
         assert "Every page is a message." in system.store.blobs.read(job.artifacts["md"]).decode()
+        [page, _] = json.loads(system.store.blobs.read(job.artifacts["json"]))["pages"]
+        assert [block["label"] for block in page["blocks"]] == ["text"]  # MinerU's own word
         [result, empty] = system.store.results(job.id)
         assert json.loads(result.raw)["schema"] == "docvortex.middle"
         assert parse_raw("mineru", result.raw, {}, system.settings) == result.blocks

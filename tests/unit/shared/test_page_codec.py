@@ -15,7 +15,7 @@ def sha256(data):
 
 
 def test_an_answer_comes_back_from_frames_that_were_packed():
-    block = Block(BlockType.TEXT, 0, (0.1, 0.2, 0.3, 0.4), "中文 \ud800")
+    block = Block(BlockType.TEXT, 0, (0.1, 0.2, 0.3, 0.4), "中文 \ud800", label="chart/bar")
     output = PageOutput(
         (block,), b"\0raw", source="model", images={sha256(b"PNG"): b"PNG"}, finish_reason="length"
     )

@@ -137,7 +137,8 @@ def test_references_are_a_block_each():
     }
     one, two = blocks_of(node)
     assert (one.type, two.type) == (BlockType.REFERENCE, BlockType.REFERENCE)
-    assert (one.continues_prev, two.continues_prev) == (True, False)
+    # more entries of the list, each of its own
+    assert (one.continues_prev, two.continues_prev) == (False, False)
     assert "Two" in two.content
 
 
