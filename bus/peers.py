@@ -117,6 +117,8 @@ def to_status(peer: Peer, now: float) -> WorkerStatus:
         uptime_seconds=round(now - peer.since, 1),
         capabilities=dict(hello.capabilities),
         degraded=bool(status.get("degraded", False)),
+        gpu_number=status.get("gpu_number"),
+        gpu_uuid=str(status.get("gpu_uuid", "")),
     )
 
 

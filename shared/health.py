@@ -44,6 +44,8 @@ class WorkerStatus:
     uptime_seconds: float = 0.0
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     degraded: bool = False  # works, but not all of it: `message` says which pages wait, and why
+    gpu_number: int | None = None  # the N of `:gpuN`, among the GPUs that this machine gave us
+    gpu_uuid: str = ""  # which card that is, as `nvidia-smi -L` names it
 
     def to_json(self) -> dict[str, Any]:
         """The process as `/api/v1/workers` shows it."""

@@ -14,12 +14,22 @@ STOP_SECONDS = 1.0  # for an answer of the engine that is under way
 
 
 class HealthWatch:
-    """Tells the worker's status, and every change of the engine's health while it works."""
+    """Tells the worker's status, and every change of the engine's health while it works.
 
-    def __init__(self, engine: OCRBackend, worker: Worker, every_seconds: float) -> None:
+    `gpu` is the number of the GPU that this process was given, if any.
+    """
+
+    def __init__(
+        self,
+        engine: OCRBackend,
+        worker: Worker,
+        every_seconds: float,
+        gpu: int | None = None,
+    ) -> None:
         self._engine = engine
         self._worker = worker
         self._every_seconds = every_seconds
+        self._gpu = gpu
         self._lock = threading.Lock()
         self._state, self._why = "loading", f"{engine.name} is loading."
         self._told: dict[str, Any] = {}
@@ -71,6 +81,8 @@ class HealthWatch:
             "gpu_available": health.gpu_available,
             "model": str(health.details.get("model", health.backend)),
             "gpu": str(health.details.get("gpu", "")),
+            "gpu_number": self._gpu,
+            "gpu_uuid": str(health.details.get("gpu_uuid", "")),
         }
 
 

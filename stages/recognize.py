@@ -175,7 +175,7 @@ def serve(settings: Settings, engine_name: str, gpu: int | None) -> None:
         },
     )
     drain_on_signals(worker)
-    watch = HealthWatch(engine, worker, settings.heartbeat_seconds)
+    watch = HealthWatch(engine, worker, settings.heartbeat_seconds, gpu)
     watch.say("loading", f"{engine_name} is loading.")
     worker.start()
     watch.start()

@@ -196,6 +196,8 @@ _WORKER = record(
         "pages_done": INTEGER,
         "heartbeat_age_seconds": NUMBER,
         "gpu": TEXT,
+        "gpu_number": maybe(INTEGER),
+        "gpu_uuid": TEXT,
         "rss_bytes": INTEGER,
     }
 )

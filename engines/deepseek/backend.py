@@ -8,7 +8,7 @@ from engines.deepseek.capabilities import CAPABILITIES
 from engines.deepseek.choosing import ENDPOINT, make_runtime, runtimes_for, why_not_native
 from engines.deepseek.output.raw_text import parse
 from engines.deepseek.page_requests import Requests
-from engines.deepseek.placement import gpu_is_there
+from engines.deepseek.placement import gpu_is_there, gpu_uuid
 from engines.deepseek.runtime import Generation, Outcome, Runtime
 from shared.blocks import Block
 from shared.errors import OutsideFailed
@@ -72,7 +72,7 @@ class DeepSeekEngine(OCRBackend):
         trouble = runtime.trouble()
         details = {"runtime": runtime.name, **runtime.details()}
         if self._gpu and runtime.name != ENDPOINT:
-            details["gpu"] = details.get("device", "")
+            details["gpu"], details["gpu_uuid"] = details.get("device", ""), gpu_uuid()
         status = DEGRADED if trouble else HEALTHY
         message = trouble or self._note
         return EngineHealth(status, not trouble, self._gpu, HEALTH_NAME, message, details)

@@ -29,6 +29,15 @@ def gpu_is_there() -> bool:
     return bool(torch.cuda.is_available())
 
 
+def gpu_uuid() -> str:
+    """Which card this process sees as its first, as `nvidia-smi -L` names it; "" without one."""
+    import torch  # noqa: PLC0415 - heavy, and optional
+
+    if not torch.cuda.is_available():
+        return ""
+    return f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+
+
 def place(device: str, dtype: str) -> Placement:
     """Choose for `auto`: the first GPU in bf16, or the CPU in fp32.
 

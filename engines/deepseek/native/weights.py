@@ -131,7 +131,9 @@ def _take_experts(mlp: Any, config: Any) -> Experts:
     down = torch.cat([routed.down_proj.data, down])
     routed.down_proj = None
     return Experts(
-        mlp.gate.weight.detach(),
+        # transformers widens it to float32 when it loads; the products of numbers in bf16 are the
+        # same to the bit, summed in float32
+        mlp.gate.weight.detach().to(gate_up.dtype),
         gate_up.detach(),
         down.detach(),
         int(config.num_experts_per_tok),
