@@ -51,7 +51,7 @@ class Installed:
         """By tier all that it lacks; "" for one that runs."""
         scans = self.lacks[FLASH]
         return {
-            tier: "; ".join(dict.fromkeys(text for text in (scans, own) if text))
+            tier: " ".join(dict.fromkeys(text for text in (scans, own) if text))
             for tier, own in self.lacks.items()
         }
 
@@ -98,7 +98,7 @@ def _vlm(
     repository, packages = _VLM[engine]
     absent = _lack_packages([name for name in packages if not has(name)], "mineru[full]")
     lacks = (absent, _lack(weights, repository, ("",)))
-    return engine, "; ".join(text for text in lacks if text)
+    return engine, " ".join(text for text in lacks if text)
 
 
 def _lack(weights: Path, repository: str, paths: tuple[str, ...]) -> str:
@@ -109,15 +109,16 @@ def _lack(weights: Path, repository: str, paths: tuple[str, ...]) -> str:
     what = f"{folder} is missing" if not folder.is_dir() else f"{folder} lacks {absent[0]}"
     more = f" and {len(absent) - 1} more" if folder.is_dir() and len(absent) > 1 else ""
     return (
-        f"weights are missing: {what}{more}. Get them with `mineru-kit models download "
-        f"{repository}` of the engine's environment, or name their folder in QUIRE_MINERU_MODELS"
+        f"Weights are missing: {what}{more}. Get them with `mineru-kit models download "
+        f"{repository}` of the engine's environment, or name their folder in QUIRE_MINERU_MODELS."
     )
 
 
 def _lack_packages(names: list[str], extra: str) -> str:
     if not names:
         return ""
-    return f"packages are missing: {', '.join(names)}. Install {extra} in the engine's environment"
+    shown = ", ".join(names)
+    return f"Packages are missing: {shown}. Install {extra} in the engine's environment."
 
 
 def _is_there(path: Path) -> bool:

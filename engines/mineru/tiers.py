@@ -59,9 +59,9 @@ class Tiers:
         found = []
         lacks = self._installed.lacks[FLASH]
         if lacks:
-            found.append(f"Scans wait, only sound text layers are read: {lacks}.")
+            found.append(f"Scans wait, only sound text layers are read. {lacks}")
         for names, text in self._tiers_without(waited_for=True):
-            found.append(f"Pages of the tiers {names} wait: {text}.")
+            found.append(f"Pages of the tiers {names} wait. {text}")
         if self._server is not None and self._server.problem:
             found.append(f"{self._server.problem} Pages of its tiers wait.")
         if time.monotonic() - self._short_at < _SHORT_SECONDS:
@@ -71,7 +71,7 @@ class Tiers:
     def notes(self) -> list[str]:
         """Sentences: tiers that do not run, for which no page waits."""
         found = self._tiers_without(waited_for=False)
-        return [f"The tiers {names} do not run: {text}." for names, text in found]
+        return [f"The tiers {names} do not run. {text}" for names, text in found]
 
     def _tiers_without(self, *, waited_for: bool) -> list[tuple[str, str]]:
         """The names of tiers, beside flash, that lack the same, and what that is."""
@@ -165,7 +165,7 @@ class Tiers:
             return None
         if lacks:
             self._waited_for.add(tier)
-            return OutsideFailed(f"The tier {tier} cannot run: {lacks}.", code=WEIGHTS)
+            return OutsideFailed(f"The tier {tier} cannot run. {lacks}", code=WEIGHTS)
         if self._server is not None and self._server.problem:
             return OutsideFailed(self._server.problem, code=SERVER)
         return None
@@ -177,7 +177,7 @@ class Tiers:
             self._short_at = time.monotonic()
         if answer.code == WEIGHTS and lacks:
             self._waited_for.add(tier)
-            return OutsideFailed(f"The page needs models: {lacks}.", code=WEIGHTS)
+            return OutsideFailed(f"The page needs models. {lacks}", code=WEIGHTS)
         if answer.code == SERVER and self._server is not None:
             self._server.report(str(answer))
         if answer.code == DEAD:

@@ -45,29 +45,41 @@ class VlmServer:
 
     def look(self) -> str:
         """Ask for its models; the problem."""
-        what = f"The VLM server {self.url}"
         try:
             answer = self._client.get(f"{self.url}/v1/models")
             names = [str(model["id"]) for model in answer.raise_for_status().json()["data"]]
         except httpx.HTTPStatusError as error:
             code = error.response.status_code
             hint = "check QUIRE_MINERU_VLM_KEY" if code in {401, 403} else "look at its log"
-            problem = f"answers with status {code}: {hint}."
+            return f"The VLM server {self.url} answers with status {code}: {hint}."
         except httpx.TimeoutException:
-            problem = f"does not answer within {_ANSWER_SECONDS:.0f} s: look at its log."
+            return (
+                f"The VLM server {self.url} does not answer within {_ANSWER_SECONDS:.0f} s: "
+                "look at its log."
+            )
         except httpx.HTTPError as error:
-            problem = f"cannot be reached ({error}): start it or mend QUIRE_MINERU_VLM_URL."
+            return (
+                f"The VLM server {self.url} cannot be reached ({error}): start it or mend "
+                "QUIRE_MINERU_VLM_URL."
+            )
         except (ValueError, KeyError, TypeError):
-            problem = "does not speak the OpenAI protocol: check QUIRE_MINERU_VLM_URL."
-        else:
-            problem = self._problem_of(names)
-        return f"{what} {problem}" if problem else ""
+            return (
+                f"The VLM server {self.url} does not speak the OpenAI protocol: check "
+                "QUIRE_MINERU_VLM_URL."
+            )
+        return self._problem_of(names)
 
     def _problem_of(self, names: list[str]) -> str:
         if self._model and self._model not in names:
-            return f"has no model {self._model!r}: check QUIRE_MINERU_VLM_MODEL."
+            return (
+                f"The VLM server {self.url} has no model {self._model!r}: check "
+                "QUIRE_MINERU_VLM_MODEL."
+            )
         if not self._model and len(names) != 1:
-            return f"has {len(names)} models: name one in QUIRE_MINERU_VLM_MODEL."
+            return (
+                f"The VLM server {self.url} has {len(names)} models: name one in "
+                "QUIRE_MINERU_VLM_MODEL."
+            )
         return ""
 
     def close(self) -> None:

@@ -64,6 +64,35 @@ def test_each_refusal_of_the_front_has_a_translation(language: str):
     assert missing == set()
 
 
+def said_by_engines() -> Iterator[str]:
+    """What engines say with a stop at its end, but for prompts, samples and what ends a start."""
+    for path in sorted((ROOT / "engines").rglob("*.py")):
+        if path.name in {"capabilities.py", "calibrate.py", "registry.py"}:
+            continue
+        tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        parts = {
+            id(part) for node in tree if isinstance(node, ast.JoinedStr) for part in node.values
+        }
+        parts |= {id(node.value) for node in tree if isinstance(node, ast.Expr)}  # docstrings
+        for node in tree:
+            text = "" if id(node) in parts else literal(node) or ""
+            if text.endswith(".") and len(re.findall(r"[A-Za-z]{2,}", text)) > 2:
+                yield text
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_an_engine_says_is_told(language: str):
+    said = words_of(language).said
+    texts = list(said_by_engines())
+    assert len(texts) > 50
+    told = {
+        text: re.sub(r"`.*?`", "", said(re.sub(f"^{GAP} (?=[A-Z])", "", text).replace(GAP, "7")))
+        for text in texts
+    }
+    english = re.compile(r"\b[A-Za-z]+ [a-z]+ [a-z]+ [a-z]+\b")
+    assert [text for text, other in told.items() if english.search(other)] == []
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_translation_uses_the_names_of_its_template(language: str):
     for text, translated in words_of(language).sentences.items():
