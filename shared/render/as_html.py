@@ -16,11 +16,12 @@ from shared.render.as_markdown import (
     heading_level,
     is_image,
 )
+from shared.render.cells import drawn_row
 from shared.render.flow import Flow, Unit
 from shared.render.inline import inline_html
 from shared.render.lists import list_html
 from shared.render.mathml import latex_to_mathml, with_mathml
-from shared.render.tables import Table, cut_note, marked_row, row_html
+from shared.render.tables import Table, cut_note, marked_row
 
 
 class HtmlFlow(Flow):
@@ -68,8 +69,8 @@ class HtmlFlow(Flow):
         rows = list(table.rows)
         if unit.resumed and rows:
             mark = _page_mark(unit.mark) if unit.mark is not None else ""
-            parts.append(with_mathml(row_html(marked_row(rows.pop(0), mark), attributes)))
-        parts += [with_mathml(row_html(row)) for row in rows]
+            parts.append(drawn_row(marked_row(rows.pop(0), mark), attributes))
+        parts += [drawn_row(row) for row in rows]
         if unit.stays_open:
             return "\n".join(parts) + "\n"
         parts.append("</table></div>")

@@ -26,7 +26,7 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>&$~]")
 _INLINE_TAGS = {"sup", "sub", "b", "i", "em", "strong", "br", "code", "s", "a", "span"}
 _SCHEMES = {"http", "https", "mailto"}
 # pandoc's rule for dollars: no space inside the marks, no digit behind the closing one.
-_MATH = re.compile(
+MATH = re.compile(
     r"\$\$(?P<display>[^$]{1,4000}?)\$\$"
     r"|\$(?P<dollar>(?![\s$])(?:\\.|[^$\\]){0,2000}?(?<!\s))\$(?!\d)"
     r"|\\\((?P<round>.{1,2000}?)\\\)"
@@ -38,7 +38,7 @@ _MATH = re.compile(
 def _math_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     if state.src[state.pos] not in "$\\":
         return False
-    match = _MATH.match(state.src, state.pos)
+    match = MATH.match(state.src, state.pos)
     if match is None or match.end() > state.posMax:
         return False
     if not silent:

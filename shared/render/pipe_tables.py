@@ -26,7 +26,9 @@ _MARKS = {
 }
 _CODE = re.compile(r"<code>([^<>`|\\]+)</code>")
 _TAG = re.compile(r"(<code>[^<>`|\\]+</code>|<[^<>]*>)")
-_MATH = re.compile(r"(\$(?![\s$])[^$`]{1,500}?(?<!\s)\$(?!\d))")
+_MATH = re.compile(
+    r"(\$(?![\s$])[^$`]{1,500}?(?<!\s)\$(?!\d)|\\\([^$`]{1,500}?\\\)|\\\[[^$`]{1,500}?\\\])"
+)
 # Cells hold text, not Markdown.
 _ESCAPED = re.compile(r"[\\`*]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|!(?=\[)|\](?=\()")
 
@@ -98,8 +100,14 @@ def _cell(cell: Cell) -> str:
     return " ".join("".join(parts).replace("|", "\\|").split())
 
 
+def _in_dollars(formula: str) -> str:
+    r"""`\(x\)` as `$x$`: the backslash of a cell's text is a letter to Markdown."""
+    inner = formula[2:-2].strip()
+    return formula if formula.startswith("$") or not inner else f"${inner}$"
+
+
 def _plain(part: str) -> str:
     pieces = _MATH.split(html.unescape(part))
     pieces[::2] = [_ESCAPED.sub(r"\\\g<0>", piece) for piece in pieces[::2]]
-    pieces[1::2] = [safe_latex(piece) for piece in pieces[1::2]]
+    pieces[1::2] = [safe_latex(_in_dollars(piece)) for piece in pieces[1::2]]
     return "".join(pieces)

@@ -24,6 +24,11 @@ _STRAY = re.compile(rf"<(?!/?(?:{'|'.join(sorted(_TAGS))})\b)[A-Za-z/!?][^<>]*>?
 _ANY_TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _PIPE_TABLE = re.compile(r"^[^\n]*\|[^\n]*\n\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*(?:\n|$)")
 _PIPES = make_parser("table")
+for _kind, _mark in (("math_inline", "$"), ("math_display", "$$")):
+    # Back to text: what a cell's text holds is found where it is shown, whatever table it is of.
+    _PIPES.add_render_rule(
+        _kind, lambda _, tokens, at, *__, m=_mark: html.escape(f"{m}{tokens[at].content}{m}")
+    )
 
 
 def _clamp(_tag: str, _attribute: str, value: str) -> str | None:

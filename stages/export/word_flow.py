@@ -9,6 +9,7 @@ from typing import Any
 from shared.blocks import Block, BlockType
 from shared.render import Flow
 from shared.render.as_markdown import bare_code, bare_latex, heading_level, is_image
+from shared.render.cells import split_formulas
 from shared.render.flow import Unit
 from shared.render.lists import items_of
 from shared.render.mathml import latex_to_mathml
@@ -155,8 +156,12 @@ def _cell_runs(source: str) -> Runs:
 
 def _add(runs: Runs, source: str, looks: list[str]) -> None:
     text = html.unescape(re.sub(r"<[^>]*>", " ", source))
-    if text:
-        runs.append([text, sorted(set(looks))])
+    own = sorted(set(looks))
+    if "code" in looks:
+        runs.append([text, own])
+        return
+    for kind, part in split_formulas(text):
+        runs.append(_math(part, [*own, "math"], display=False) if kind else [part, own])
 
 
 def images_of(commands: str) -> list[str]:

@@ -152,7 +152,7 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     sha256 = store.blobs.put(crop)
     table = (
         "<table><tr><th colspan=2>Head</th></tr><tr><td rowspan=2>tall <b>x</b></td>"
-        "<td>1</td></tr><tr><td>2</td></tr></table>"
+        r"<td>1</td></tr><tr><td>at <i>\(\sqrt{z}\)</i></td></tr></table>"
     )
     pages = {
         1: [
@@ -186,7 +186,7 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     assert ("Code", "if x:\n    y()") in styled
     (found,) = document.tables
     texts = [[cell.text for cell in row.cells] for row in found.rows]
-    assert texts == [["Head", "Head"], ["tall x", "1"], ["tall x", "2"]]
+    assert texts == [["Head", "Head"], ["tall x", "1"], ["tall x", "at "]]
     (shape,) = document.inline_shapes
     assert shape._inline.docPr.get("descr") == "a red field"
     runs = next(p for p in document.paragraphs if "bold" in p.text).runs
@@ -194,6 +194,9 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     xml = zipfile.ZipFile(io.BytesIO(data)).read("word/document.xml").decode()
     (fraction,) = re.findall(r"<m:oMathPara><m:oMath><m:f>(.*?)</m:f></m:oMath>", xml)
     assert re.findall(r"<m:t[^>]*>(.*?)</m:t>", fraction) == ["a", "b"]
+    (cell,) = re.findall(r"at </w:t></w:r><m:oMath>(.*?)</m:oMath></w:p></w:tc>", xml)
+    assert cell.startswith("<m:rad>")
+    assert re.findall(r"<m:t[^>]*>(.*?)</m:t>", cell) == ["z"]
     assert re.search(r"<w:t[^>]*> and </w:t></w:r><m:oMath><m:sSup>", xml)
     assert re.findall(r'w:name="(page_\d)"', xml) == ["page_1", "page_2"]
     assert document.core_properties.title == "a book.pdf"

@@ -157,6 +157,19 @@ def test_formulas_keep_their_text():
     assert "costs $5 and $6" in to_html([block("text", "costs $5 and $6")])
 
 
+def test_formulas_in_cells_are_drawn_and_prices_are_not():
+    cells = r"<td>$a&lt;b$ <b>\(\frac{c}{d}\)</b></td><td>$5 and $6</td><td><code>$x$</code></td>"
+    shown = to_html([block("table", f"<table><tr>{cells}<td>$\\frac$</td></tr></table>")])
+    check(shown)
+    assert '<td><span class="math inline"><math display="inline" alttext="a&lt;b">' in shown
+    assert "<b><span class" in shown
+    assert "<mfrac><mrow><mi>c</mi></mrow><mrow><mi>d</mi></mrow></mfrac>" in shown
+    assert "<td>$5 and $6</td><td><code>$x$</code></td>" in shown
+    assert '<td><span class="math inline">\\frac</span></td>' in shown  # cannot be read
+    pipes = to_html([block("table", "| A |\n|---|\n| $x^2$ |")])
+    assert "<msup><mi>x</mi><mn>2</mn></msup>" in pipes
+
+
 def test_lists_nest_and_number():
     html = to_html([block("list", "3. a\n   - b\n   - c\n4. d")])
     check(html)

@@ -29,6 +29,13 @@ def test_text_outside_of_the_cells_is_kept():
     assert table_to_markdown("just text").strip() == "just text"
 
 
+def test_formulas_in_cells_stay_formulas():
+    pipes = "| A | B |\n|---|---|\n| $x_1$ | $$y$$ |"
+    assert table_to_markdown(pipes) == "| A | B |\n| --- | --- |\n| $x_1$ | $$y$$ |"
+    source = r"<table><tr><td>\(x_1\) or \[y_2\]</td><td>a_1 \( </td></tr></table>"
+    assert table_to_markdown(source).startswith(r"| $x_1$ or $y_2$ | a_1 \\( |")
+
+
 def test_pipes_from_a_model_are_a_table_too():
     pipes = "| A | B |\n|---|---|\n| 1 | 2 |"
     assert table_to_markdown(pipes) == "| A | B |\n| --- | --- |\n| 1 | 2 |"
