@@ -34,6 +34,7 @@ _LIKE = (
     (re.compile(r"\\(begin|end)\{(?:gather(?:ed)?|multline)\*?\}"), r"\\\1{matrix}"),
     (re.compile(r"\\(begin|end)\{dcases\}"), r"\\\1{cases}"),
 )
+_SCRIPTED = {"msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 _SPAN = re.compile(r'<span class="math (inline|display)">([^<]*)</span>')
 
 
@@ -72,9 +73,12 @@ def latex_to_mathml(latex: str, *, display: bool) -> str | None:
 
 def _written(element: Element) -> str:
     """The element with all that is in it, escaped; of an unknown one only what is in it."""
-    inner = html.escape(_text(element.text), quote=False)
-    inner += "".join(_written(child) for child in element)
     name = str(element.tag)
+    parts = [_written(child) for child in element]
+    spare = len(parts) - _SCRIPTED.get(name, len(parts))
+    if spare > 0:  # of `pmatrix` and the like the converter gives fences and table one by one
+        parts[: spare + 1] = [f"<mrow>{''.join(parts[: spare + 1])}</mrow>"]
+    inner = html.escape(_text(element.text), quote=False) + "".join(parts)
     if name not in ELEMENTS:
         return inner
     attributes = "".join(

@@ -132,14 +132,13 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "columns": cell.columns,
         "rows": cell.rows,
         "header": cell.is_header,
-        "runs": _cell_runs(cell.html),
+        "runs": _cell_runs(cell.html, ["bold"] if cell.is_header else []),
     }
 
 
-def _cell_runs(source: str) -> Runs:
-    """A cell's safe HTML as runs; tables inside it become text."""
+def _cell_runs(source: str, looks: list[str]) -> Runs:
+    """A cell's safe HTML as runs, with these looks at its start; tables inside it become text."""
     runs: Runs = []
-    looks: list[str] = []
     at = 0
     for tag in _CELL_TAG.finditer(source):
         _add(runs, source[at : tag.start()], looks)

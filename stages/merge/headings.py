@@ -26,12 +26,13 @@ _CHAPTER = re.compile(
     r"|[*_]*第[\d一二三四五六七八九十百零〇]{1,5}[章編编篇部]",
     re.IGNORECASE,
 )
+_ESCAPED_STOP = re.compile(r"\\([.)])")  # content is Markdown, where "1." would begin a list
 _CJK_SECTION = re.compile(r"[*_]*第[\d一二三四五六七八九十百零〇]{1,5}[節节]")
 
 
 def numbering_depth(content: str) -> int | None:
     """1 for "1 Scope" and "Chapter 2", 2 for "1.1 Terms", ...; None without a number."""
-    text = content.strip()[:200]
+    text = _ESCAPED_STOP.sub(r"\1", content.strip()[:200])
     if _CHAPTER.match(text):
         return 1
     if _CJK_SECTION.match(text):

@@ -187,6 +187,7 @@ def test_word_has_headings_lists_tables_with_spans_figures_and_captions(store, s
     (found,) = document.tables
     texts = [[cell.text for cell in row.cells] for row in found.rows]
     assert texts == [["Head", "Head"], ["tall x", "1"], ["tall x", "at "]]
+    assert all(run.bold for run in found.cell(0, 0).paragraphs[0].runs)
     (shape,) = document.inline_shapes
     assert shape._inline.docPr.get("descr") == "a red field"
     runs = next(p for p in document.paragraphs if "bold" in p.text).runs

@@ -45,6 +45,14 @@ def test_a_fraction_is_drawn_and_its_latex_is_its_other_text():
     assert latex_to_mathml("x", display=True).startswith('<math display="block"')
 
 
+def test_a_matrix_with_an_exponent_is_one_base():
+    text = drawn(r"\begin{pmatrix}a\\b\end{pmatrix}^{-1}")
+    assert re.search(r"<msup><mrow><mo>\(</mo><mtable>.*</mtable><mo>\)</mo></mrow><mrow>", text)
+    text = drawn(r"\begin{bmatrix}a\end{bmatrix}_1^2")
+    assert re.search(r"<msubsup><mrow><mo>\[</mo>.*<mo>\]</mo></mrow><m\w+>1", text)
+    assert "<msup><mi>x</mi><mn>2</mn></msup>" in drawn("x^2")
+
+
 @pytest.mark.parametrize(
     ("environment", "cells"),
     [("aligned", 4), ("align", 4), ("eqnarray*", 4), ("gathered", 4), ("dcases", 4)],

@@ -47,6 +47,10 @@ def written(latex: str) -> str:
             r"\begin{pmatrix}a&b\\c\end{pmatrix}",
             "d(dPr(begChr=(;endChr=);)e(m(mr(e(a)e(b))mr(e(c)e()))))",
         ),
+        (
+            r"\begin{pmatrix}a\\b\end{pmatrix}^{-1}",
+            "sSup(e(d(dPr(begChr=(;endChr=);)e(m(mr(e(a))mr(e(b))))))sup(−1))",
+        ),
         (r"\begin{aligned}a&=b\\&=c\end{aligned}", "m(mr(e(a)e(=b))mr(e()e(=c)))"),
         (r"\hat{x}", "acc(accPr(chr=\u0302;)e(x))"),
         (r"\overline{ab}", "bar(barPr(pos=top;)e(ab))"),

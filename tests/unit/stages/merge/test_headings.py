@@ -30,6 +30,8 @@ def levels(*pages):
     [
         ("1 Introduction", 1),
         ("2. Methods", 1),
+        (r"2\. Methods", 1),
+        (r"2.1\) Methods", 2),
         ("3.1 Data", 2),
         ("3.1.4. Pi", 3),
         ("A.1 Proofs", 2),
