@@ -31,8 +31,8 @@ KINDS = ("bf16", "float8", "small", "generate")
 class Results:
     """Lines of a table, kept as they come: a run that is cut off leaves what it had."""
 
-    def __init__(self, out: Path) -> None:
-        self._file = out / "results.jsonl"
+    def __init__(self, out: Path, name: str = "results.jsonl") -> None:
+        self._file = out / name
         self.lines: list[dict[str, Any]] = []
 
     def add(self, name: str, **values: Any) -> None:

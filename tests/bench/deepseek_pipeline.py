@@ -16,6 +16,7 @@ nothing of the environment.
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import random
 import time
@@ -158,7 +159,8 @@ async def measure(pages: int, documents: int, seconds: float) -> None:
             lambda table: any(w.engine == "bench" and w.state == "ready" for w in table.workers),
             seconds=180,
         )
-        print(f"ready after {time.perf_counter() - started:.1f} s", flush=True)
+        ready = time.perf_counter() - started
+        print(f"ready after {ready:.1f} s", flush=True)
         submitted = time.perf_counter()
         jobs = [await system.submit(book, engine="bench") for book in books]
         async with asyncio.timeout(seconds):
@@ -169,7 +171,9 @@ async def measure(pages: int, documents: int, seconds: float) -> None:
                 jobs = await _until(system, jobs, lambda jobs, g=goal: _settled(jobs) >= g)
                 now = time.perf_counter() - opened
                 print(f"{_settled(jobs)} pages after {now:.1f} s", flush=True)
-        print(f"{pages / now:.2f} pages/s from there to the last commit")
+        kind = "float8" if os.environ.get(FLOAT8) else "bf16"
+        line = {"name": f"pipeline, {kind}", "pages_s": round(pages / now, 2), "pages": pages}
+        print(json.dumps(line | {"seconds": round(now, 1), "ready_s": round(ready, 1)}), flush=True)
         jobs = await _until(system, jobs, lambda jobs: all(job.state.is_final for job in jobs))
         now = time.perf_counter() - submitted
         states = sorted({str(job.state) for job in jobs})

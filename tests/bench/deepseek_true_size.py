@@ -87,12 +87,15 @@ SMALL_VISION: dict[str, Any] = {
 
 
 class PlainTokenizer:
-    """Prompts of a few tokens; texts as numbers."""
+    """Prompts of a few tokens, the first of which is `first`; texts as numbers."""
+
+    def __init__(self, first: int = 1000) -> None:
+        self._first = first
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> Any:
         """One token for a word."""
         del add_special_tokens
-        return type("Encoding", (), {"ids": [1000 + len(word) for word in text.split()]})
+        return type("Encoding", (), {"ids": [self._first + len(word) for word in text.split()]})
 
     def decode(self, ids: list[int], *, skip_special_tokens: bool = False) -> str:
         """Five letters for a token."""
