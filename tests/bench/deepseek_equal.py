@@ -78,7 +78,8 @@ class KernelRuntime(NativeRuntime):
     """The kernels of the model on every device: interpreted on a CPU."""
 
     def _operations(self) -> Operations:
-        return TritonOperations(float8=self._float8)
+        stages = 1 if self._dtype == "float32" else 0  # shared memory: numbers are twice as wide
+        return TritonOperations(float8=self._float8, stages=stages)
 
 
 def make_model(family: Family, device: str, dtype: torch.dtype, *, small: bool) -> LoadedModel:

@@ -49,6 +49,11 @@ class Steps:
                 self._step(rows)
             self._graphs[size] = graph
 
+    def try_out(self) -> None:
+        """One step of each size without recording, all rows padding."""
+        for size in self._sizes.graphs:
+            self._step(self._rows[:size])
+
     def set_rows(self, slots: Sequence[int]) -> None:
         """Which slots the next steps are for."""
         if list(slots) == self._current:

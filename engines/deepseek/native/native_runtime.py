@@ -3,13 +3,14 @@
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engines.deepseek.checkpoint import find_checkpoint
+from engines.deepseek.checkpoint import Checkpoint, find_checkpoint
+from engines.deepseek.families import Family
 from engines.deepseek.image_plan import ImagePlan, plan_image
-from engines.deepseek.loading import LoadedModel, load_model
+from engines.deepseek.loading import LoadedModel, load_model, model_classes
 from engines.deepseek.native import slots as fields
 from engines.deepseek.native.memory import free_bytes, no_memory
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
@@ -32,6 +33,9 @@ from engines.deepseek.runtime import (
     Runtime,
 )
 from shared.errors import OutsideFailed, PageFailed
+
+if TYPE_CHECKING:
+    from engines.deepseek.native.rehearsal import Rehearsal
 
 MOST_TOKENS = 16384  # of one page: a larger context only costs tables
 _REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
@@ -70,7 +74,13 @@ class NativeRuntime(Runtime):
         begin = perf_counter()
         if self._float8 and (reason := why_not_float8()):
             raise OutsideFailed(f"The KV cache cannot be float8: {reason}.", code="no_gpu")
-        loaded = load_model(find_checkpoint(self._model), self._device, self._dtype)
+        checkpoint = find_checkpoint(self._model)
+        rehearsal = self._rehearse(checkpoint) if self._device != "cpu" else None
+        try:
+            loaded = load_model(checkpoint, self._device, self._dtype)
+        finally:
+            if rehearsal is not None:
+                rehearsal.finish()
         self.adopt(loaded)
         self._load_seconds = perf_counter() - begin
 
@@ -89,7 +99,7 @@ class NativeRuntime(Runtime):
         torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             self._runner = self._build(loaded)
-            self._runner.warm_up(_plain_page(loaded))
+            self._runner.warm_up(_plain_page(loaded.checkpoint.family))
         except torch.OutOfMemoryError as error:
             self._runner = None
             raise no_memory(str(error)) from error
@@ -160,15 +170,39 @@ class NativeRuntime(Runtime):
             operations = self._operations()
             kv_type = torch.float8_e4m3fn if self._float8 else loaded.dtype
             if self._sizes is None:
-                bytes_per_token = weights.kv_elements_per_token * kv_type.itemsize
                 free = free_bytes(loaded.device)
-                block = BLOCK_TOKENS_FLOAT8 if self._float8 else BLOCK_TOKENS
-                self._sizes = sizes_for(free, bytes_per_token, max_tokens, block)
+                self._sizes = self._sizes_for(free, weights.kv_elements_per_token, max_tokens)
                 if self._sizes is None:
                     raise no_memory(f"{free >> 20} MiB are free beside the weights")
             vision = Vision(loaded.model, operations, 6 * self._sizes.chunk_pages)
             views = self._views(loaded)
             return Runner(weights, vision, views, self._sizes, operations, loaded.eos_ids, kv_type)
+
+    def _rehearse(self, checkpoint: Checkpoint) -> "Rehearsal | None":
+        """Have the kernels compiled meanwhile; None where the model is not for this runtime."""
+        config_class, _ = model_classes(str(checkpoint.native_config()["model_type"]))
+        config = config_class.from_dict(checkpoint.native_config())
+        if why_not_this(config):
+            return None  # `adopt` says so
+        from engines.deepseek.native.rehearsal import Rehearsal  # noqa: PLC0415 - needs Triton
+
+        device, dtype = torch.device(self._device), getattr(torch, self._dtype)
+        text = config.text_config
+        max_tokens = min(int(text.max_position_embeddings), MOST_TOKENS)
+        elements = 2 * text.num_hidden_layers * text.num_attention_heads * text.head_dim
+        weights = sum(file.stat().st_size for file in checkpoint.path.glob("*.safetensors"))
+        sizes = self._sizes_for(free_bytes(device) - weights, elements, max_tokens)
+        if sizes is None:
+            return None  # `adopt` says so
+        plan = _plain_page(checkpoint.family)
+        return Rehearsal(checkpoint, plan, sizes, device, dtype, float8=self._float8)
+
+    def _sizes_for(self, free: int, kv_elements_per_token: int, max_tokens: int) -> Sizes | None:
+        if self._sizes is not None:
+            return self._sizes
+        kv_bytes = 1 if self._float8 else getattr(torch, self._dtype).itemsize
+        block = BLOCK_TOKENS_FLOAT8 if self._float8 else BLOCK_TOKENS
+        return sizes_for(free, kv_elements_per_token * kv_bytes, max_tokens, block)
 
     def _operations(self) -> Operations:
         if self._device == "cpu":
@@ -237,9 +271,9 @@ class NativeRuntime(Runtime):
         return Generation(text.page.key, loaded.decode(made), len(text.tokens), reason, timings)
 
 
-def _plain_page(loaded: LoadedModel) -> ImagePlan:
+def _plain_page(family: Family) -> ImagePlan:
     """An A4 page at 100 dpi: tiled like most."""
-    return plan_image(loaded.checkpoint.family, 827, 1169)
+    return plan_image(family, 827, 1169)
 
 
 def _device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ import triton
 from torch import Tensor, nn
 
 from engines.deepseek.native.kernels import attention, experts, norms, sam, tokens
+from engines.deepseek.native.launching import Launch, run
 from engines.deepseek.native.slots import Slots
 from engines.deepseek.native.weights import Experts
 
@@ -53,7 +54,9 @@ class TritonOperations:
         splits: int = 0,
         warps: int = 0,
         stages: int = 0,
+        launch: Launch = run,
     ) -> None:
+        self._launch = launch
         self._products = float8 if products is None else products
         self._splits, self._stages = splits, stages or (6 if float8 else 3)
         self._warps = warps or (2 if self._products else 4)
@@ -63,7 +66,7 @@ class TritonOperations:
         channels = x.shape[-1]
         out = torch.empty_like(x)
         parts = 0 if delta is None else delta.numel() // x.numel()
-        norms.add_rms_norm[(x.numel() // channels,)](
+        self._launch(norms.add_rms_norm, (x.numel() // channels,))(
             x, x if delta is None else delta, weight, out, channels, eps, parts,
             triton.next_power_of_2(channels), num_warps=4,
         )  # fmt: skip
@@ -73,7 +76,7 @@ class TritonOperations:
         """`x` [..., C] += `delta`; then the layer norm."""
         channels = x.shape[-1]
         out = torch.empty_like(x)
-        norms.add_layer_norm[(x.numel() // channels,)](
+        self._launch(norms.add_layer_norm, (x.numel() // channels,))(
             x, x if delta is None else delta, norm.weight, norm.bias, out, channels, norm.eps,
             delta is not None, triton.next_power_of_2(channels), num_warps=4,
         )  # fmt: skip
@@ -85,7 +88,7 @@ class TritonOperations:
         out = gate_up.new_empty(*gate_up.shape[:-1], width)
         block = min(1024, triton.next_power_of_2(width))
         grid = (out.numel() // width, triton.cdiv(width, block))
-        norms.silu_mul[grid](gate_up, out, width, block)
+        self._launch(norms.silu_mul, grid)(gate_up, out, width, block)
         return out
 
     def experts(self, x: Tensor, weights: Experts) -> Tensor:
@@ -97,37 +100,39 @@ class TritonOperations:
         rank, order = torch.empty_like(expert), torch.empty_like(expert)
         share = torch.empty(places, device=x.device, dtype=torch.float32)
         counts = torch.zeros(total, device=x.device, dtype=torch.int32)
-        experts.route[(triton.cdiv(count, 16),)](
+        self._launch(experts.route, (triton.cdiv(count, 16),))(
             x, weights.router, expert, share, rank, counts, count, weights.scale,
             channels, weights.routed, max(16, triton.next_power_of_2(weights.routed)),
             weights.top_k, per_token - weights.top_k, 16, _depth(channels, 128), num_warps=4,
         )  # fmt: skip
         block = triton.next_power_of_2(total)
-        experts.sort_places[(triton.cdiv(places, 64),)](
+        self._launch(experts.sort_places, (triton.cdiv(places, 64),))(
             expert, rank, counts, order, places, total, block, 64
         )
         up, down = tiles_for(count * weights.top_k / weights.routed)
+        wide = x.element_size() > 2  # float32, to compare: twice the shared memory
         inner = x.new_empty(places, width)
         cols = _depth(width, up.cols)
         grid = (width // cols, _most_blocks(count, weights, up.rows))
-        experts.gate_up[grid](
+        self._launch(experts.gate_up, grid)(
             x, weights.gate_up, counts, order, inner, channels, width, per_token, total, block,
-            up.rows, cols, _depth(channels, up.depth), num_warps=up.warps, num_stages=up.stages,
+            up.rows, cols, _depth(channels, up.depth), num_warps=up.warps,
+            num_stages=1 if wide else up.stages,
         )  # fmt: skip
         out = x.new_empty(count, per_token, channels)
         cols = _depth(channels, down.cols)
         grid = (channels // cols, _most_blocks(count, weights, down.rows))
-        experts.down[grid](
+        self._launch(experts.down, grid)(
             inner, weights.down, counts, order, share, out, channels, width, total, block,
             down.rows, cols, _depth(width, down.depth), num_warps=down.warps,
-            num_stages=down.stages,
+            num_stages=1 if wide else down.stages,
         )  # fmt: skip
         return out
 
     def rotate(self, qkv: Tensor, rope: tuple[Tensor, Tensor], heads: int) -> None:
         """[B, T, W], in place."""
         width = rope[0].shape[-1]
-        attention.rotate[(qkv.shape[0] * qkv.shape[1],)](
+        self._launch(attention.rotate, (qkv.shape[0] * qkv.shape[1],))(
             qkv, *rope, qkv.shape[1], qkv.shape[2], heads, triton.next_power_of_2(heads), width,
             num_warps=1,
         )  # fmt: skip
@@ -144,7 +149,7 @@ class TritonOperations:
         """[T, 3HD], in place; views of it as query, key, value [T, H, D]."""
         keys, values = cache
         _, heads, block, width = keys.shape
-        attention.rotate_and_store[(len(rows),)](
+        self._launch(attention.rotate_and_store, (len(rows),))(
             qkv, *rope, rows, rows if positions is None else positions, state.fields, state.tables,
             keys, values, state.tables.shape[1], heads, triton.next_power_of_2(heads), width, block,
             positions is None, num_warps=2,
@@ -171,26 +176,26 @@ class TritonOperations:
         )  # fmt: skip
         if self._products:
             float8 = keys.dtype.itemsize == 1
-            attention.attend_by_products[(pairs, splits)](
+            self._launch(attention.attend_by_products, (pairs, splits))(
                 *arguments, float8, num_warps=self._warps, num_stages=self._stages
             )
         else:
-            attention.attend[(pairs, splits)](
+            self._launch(attention.attend, (pairs, splits))(
                 *arguments, num_warps=self._warps, num_stages=self._stages
             )
         if splits > 1:
-            attention.combine[(pairs,)](*parts, out, width, splits, num_warps=1)
+            self._launch(attention.combine, (pairs,))(*parts, out, width, splits, num_warps=1)
         return out
 
     def choose(self, logits: Tensor, rows: Tensor, state: Slots, stop: Tensor) -> None:
         """[B, V]: the state of the rows moves on by a token."""
         vocabulary, width = logits.shape[1], state.history.shape[1]
         grid = (len(rows),)
-        tokens.ban[grid](
+        self._launch(tokens.ban, grid)(
             logits, rows, state.fields, state.history, vocabulary, width, 128, num_warps=2
         )
         block = min(4096, triton.next_power_of_2(vocabulary))
-        tokens.choose[grid](
+        self._launch(tokens.choose, grid)(
             logits, rows, state.fields, state.history, stop, vocabulary, width, len(stop), block,
             num_warps=8,
         )  # fmt: skip
@@ -205,7 +210,7 @@ class TritonOperations:
         sides: list[Tensor] = []
         for table, by_row in zip(tables, (True, False), strict=True):
             side = qkv.new_empty(images, grid, grid, heads, size)
-            sam.relative[(grid, images * heads)](
+            self._launch(sam.relative, (grid, images * heads))(
                 qkv, table, side, grid, heads, width, size, reach,
                 max(16, triton.next_power_of_2(grid)), by_row, num_warps=4,
             )  # fmt: skip
@@ -214,7 +219,8 @@ class TritonOperations:
         windows = triton.cdiv(grid, size)
         rows = 64
         lines = 2 if reach <= 32 else 1
-        sam.attend[(triton.cdiv(size * size, rows), windows * windows, images * heads)](
+        cells = (triton.cdiv(size * size, rows), windows * windows, images * heads)
+        self._launch(sam.attend, cells)(
             qkv, *sides, bias, out, grid, heads, windows, width**-0.5, width, size, reach, lines,
             rows, windows * size != grid, num_warps=4, num_stages=3,
         )  # fmt: skip

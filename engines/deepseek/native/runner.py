@@ -98,17 +98,17 @@ class Runner:
         self._measuring: deque[tuple[int, bool, torch.cuda.Event, torch.cuda.Event]] = deque()
         self.longest_stall_ms = 0.0  # that running pages waited for others to be read in
 
-    def warm_up(self, plan: ImagePlan) -> None:
+    def warm_up(self, plan: ImagePlan, *, record: bool = True) -> None:
         """Compile and record before the first page what would let it, or those that run, wait.
 
         Steps of all sizes, then a page by itself, then a full chunk of blank ones as `plan` says:
         the kernels of each differ. They are read in for the slot that pads, into the block that is
-        nobody's.
+        nobody's. Not to `record` is for a rehearsal, in which nothing is computed.
         """
         with torch.inference_mode():
-            self._steps.capture()
+            (self._steps.capture if record else self._steps.try_out)()
             blank, pad = bytes(plan.width * plan.height * 3), self._slots.padding
-            for count in (1, self._chunk) if self._device.type == "cuda" else ():
+            for count in (1, self._chunk) if self._device.type == "cuda" or not record else ():
                 plans = [plan] * count
                 images = self._vision.encode(self._make_views([blank] * count, plans), plans)
                 page = SlotState(pad, plan.tokens, 1, 0, 0, (), 0, 0.0, (), ())

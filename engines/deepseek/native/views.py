@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engines.deepseek.image_plan import ImagePlan
 from engines.deepseek.native.kernels import views as kernels
+from engines.deepseek.native.launching import Launch, run
 from engines.deepseek.pixels import Views, levels_of
 from engines.deepseek.resampling import PRECISION_BITS, coefficients
 
@@ -28,8 +29,9 @@ class GpuViews:
     Pixels are copied on a stream of their own, beside the steps that run.
     """
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, device: torch.device, dtype: torch.dtype, *, launch: Launch = run) -> None:
         self._device, self._levels = device, levels_of(device, dtype)
+        self._launch = launch
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, pixels: Sequence[Pixels], plans: Sequence[ImagePlan]) -> list[Views]:
@@ -51,12 +53,12 @@ class GpuViews:
         out = torch.empty(batch.out, dtype=self._levels.dtype, device=self._device)
         for jobs, before, after in ((batch.across, source, middle), (batch.down, middle, resized)):
             blocks = triton.cdiv(3 * max(job[5] for job in jobs), _BLOCK)
-            kernels.resize[(max(job[4] for job in jobs), blocks, len(jobs))](
+            self._launch(kernels.resize, (max(job[4] for job in jobs), blocks, len(jobs)))(
                 before, taps, self._upload(torch.tensor(jobs)), after, after is middle,
                 PRECISION_BITS, _BLOCK, num_warps=4,
             )  # fmt: skip
         side = max(image[6] for image in batch.images)
-        kernels.place[(side, len(batch.images))](
+        self._launch(kernels.place, (side, len(batch.images)))(
             resized, self._levels, images, out, triton.next_power_of_2(side), num_warps=4
         )
         return list(_cut(out, plans))
