@@ -8,10 +8,18 @@ from shared.errors import OutsideFailed, PageFailed
 log = logging.getLogger(__name__)
 
 WEIGHTS, MEMORY, SERVER, DEAD = "weights_missing", "out_of_memory", "vlm_unavailable", "vlm_dead"
+BROKEN = "broken_installation"
 
 _REFUSES_PAGE = frozenset({400, 413, 422})  # of a server that is well: this request is too much
 _DAMAGED = ("PdfiumError", "DocumentError", "UnidentifiedImageError")
-_NO_MEMORY = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation")
+_NO_MEMORY = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "cannot allocate memory",
+    "failed to map segment",  # the loader has none for a library
+)
 _SERVER_MODULES = ("httpx", "httpcore", "httpx_retries", "json")
 _SERVER_ERRORS = ("ServerError", "RequestError", "ClientClosedError")
 
@@ -24,8 +32,8 @@ def verdict(error: Exception, tier: str) -> PageFailed | OutsideFailed:
         return OutsideFailed(f"Weights are missing: {text}", code=WEIGHTS)
     if _is_memory(error, names, text):
         return OutsideFailed("The engine ran out of memory.", code=MEMORY)
-    if "EngineDeadError" in names:
-        return OutsideFailed(f"The VLM has died: {text}", code=DEAD)
+    if "ImportError" in names or "EngineDeadError" in names:
+        return _of_engine(names, text)
     if any(name in names for name in _DAMAGED):
         return PageFailed(f"MinerU cannot read the page: {text}", code="damaged")
     if tier in VLM_TIERS:
@@ -34,6 +42,13 @@ def verdict(error: Exception, tier: str) -> PageFailed | OutsideFailed:
             return answer
     log.error("MinerU failed on a page (tier %s)", tier, exc_info=error)
     return PageFailed(f"MinerU failed on this page: {names[0]}: {text}", code="engine_error")
+
+
+def _of_engine(names: list[str], text: str) -> OutsideFailed:
+    if "EngineDeadError" in names:
+        return OutsideFailed(f"The VLM has died: {text}", code=DEAD)
+    sentence = f"MinerU lacks a package: {text}. Set it up: `bash deploy/engine.sh mineru`."
+    return OutsideFailed(sentence, code=BROKEN)
 
 
 def _of_server(error: Exception, names: list[str], text: str) -> PageFailed | OutsideFailed | None:
@@ -51,4 +66,5 @@ def _of_server(error: Exception, names: list[str], text: str) -> PageFailed | Ou
 def _is_memory(error: Exception, names: list[str], text: str) -> bool:
     if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
         return True
-    return isinstance(error, RuntimeError) and any(sign in text.lower() for sign in _NO_MEMORY)
+    of_system = isinstance(error, (RuntimeError, ImportError, OSError))
+    return of_system and any(sign in text.lower() for sign in _NO_MEMORY)

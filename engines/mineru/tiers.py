@@ -11,7 +11,7 @@ from typing import Any
 
 from engines.mineru.capabilities import AUTO, FLASH, TIERS, VLM_TIERS
 from engines.mineru.environment import Scratch
-from engines.mineru.failures import DEAD, MEMORY, SERVER, WEIGHTS, verdict
+from engines.mineru.failures import BROKEN, DEAD, MEMORY, SERVER, WEIGHTS, verdict
 from engines.mineru.installed import look
 from engines.mineru.reading import Reading
 from engines.mineru.vlm_server import VlmServer
@@ -43,6 +43,7 @@ class Tiers:
         self._looked_at = 0.0
         self._look()
         self._short_at = -_SHORT_SECONDS
+        self._broken = ""
         self._seen: set[tuple[str, str]] = set()
         self._server = VlmServer(settings) if settings.mineru_vlm_url else None
         if self._server is not None:
@@ -66,6 +67,8 @@ class Tiers:
             found.append(f"{self._server.problem} Pages of its tiers wait.")
         if time.monotonic() - self._short_at < _SHORT_SECONDS:
             found.append(_SHORT)
+        if self._broken:
+            found.append(self._broken)
         return found
 
     def notes(self) -> list[str]:
@@ -124,6 +127,7 @@ class Tiers:
             raise
         except Exception as error:
             raise self._verdict(error, tier) from error
+        self._broken = ""
         self._settle(tier, readings[0].mode)
         return outputs
 
@@ -175,6 +179,8 @@ class Tiers:
         lacks = self._installed.missing[tier]
         if answer.code == MEMORY:
             self._short_at = time.monotonic()
+        if answer.code == BROKEN:
+            self._broken = str(answer)
         if answer.code == WEIGHTS and lacks:
             self._waited_for.add(tier)
             return OutsideFailed(f"The page needs models. {lacks}", code=WEIGHTS)

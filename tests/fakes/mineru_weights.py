@@ -34,7 +34,8 @@ def make_weights(folder: Path, regions: Regions = REGIONS) -> Path:
         made.mkdir(parents=True, exist_ok=True)
     models = Path(str(resources.files("rapidocr"))) / "models"
     for name, source in _OCR.items():
-        (ocr / name).symlink_to(models / source)
+        if not (ocr / name).exists():
+            (ocr / name).symlink_to(models / source)
     onnx.save(layout_model(regions), str(layout / "inference.onnx"))
     (layout / "inference.yml").write_text(
         f"Preprocess:\n- type: Resize\n  target_size: [{_SIDE}, {_SIDE}]\n  interp: 2\n"

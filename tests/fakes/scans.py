@@ -15,13 +15,13 @@ def lines_of(count: int = FEW, first: int = 1) -> list[str]:
 LINES = lines_of()
 
 
-def scan(lines: int = FEW, first: int = 1) -> bytes:
+def scan(lines: int = FEW, first: int = 1, dpi: int = 150) -> bytes:
     """A page of pixels, as a PNG, with so many lines (24 fill it), numbered from `first` on."""
     document = pymupdf.open()
     page = document.new_page()
     page.insert_text((72, 70), TITLE, fontsize=24)
     for number, line in enumerate(lines_of(lines, first)):
         page.insert_text((72, 140 + 26 * number), line, fontsize=13)
-    data: bytes = page.get_pixmap(dpi=150).tobytes("png")
+    data: bytes = page.get_pixmap(dpi=dpi).tobytes("png")
     document.close()
     return data

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from engines.mineru.capabilities import FLASH, STANDARD
-from engines.mineru.failures import DEAD, MEMORY, SERVER, WEIGHTS, verdict
+from engines.mineru.failures import BROKEN, DEAD, MEMORY, SERVER, WEIGHTS, verdict
 from engines.mineru.room import Room
 from shared.errors import OutsideFailed, PageFailed
 
@@ -31,6 +31,9 @@ OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
         (MemoryError(), FLASH, MEMORY),
         (OutOfMemoryError("CUDA"), FLASH, MEMORY),
         (RuntimeError("Failed to allocate memory for requested buffer"), FLASH, MEMORY),
+        (ImportError("x.so: failed to map segment from shared object"), FLASH, MEMORY),
+        (OSError(12, "Cannot allocate memory"), FLASH, MEMORY),
+        (ModuleNotFoundError("No module named 'onnxruntime'"), FLASH, BROKEN),
         (EngineDeadError("EngineCore"), STANDARD, DEAD),
         (httpx.ConnectError("refused"), STANDARD, SERVER),
         (httpx.ReadTimeout(""), STANDARD, SERVER),
