@@ -1,6 +1,5 @@
 """The model in this process, through transformers: pages that wait are generated together."""
 
-import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.decoding import Batch
 from engines.deepseek.loading import LoadedModel, load_model
+from engines.deepseek.memory import free_memory, ran_out
 from engines.deepseek.placement import Placement, pages_that_fit, place
 from engines.deepseek.prompt import Prepared, prepare
 from engines.deepseek.runtime import Outcome, Request, RequestFeed, Runtime
@@ -60,19 +60,12 @@ class TransformersRuntime(Runtime):
         while requests := feed.take(self._batch):
             if len(requests) < self._batch:  # those that come together are to go together
                 requests += feed.take(self._batch - len(requests), _GATHER_SECONDS)
-            pages: list[Prepared] = []
-            for request in requests:
-                try:
-                    pages.append(prepare(request, self._loaded))
-                except PageFailed as failed:
-                    yield request.key, failed
-                progress()
-            yield from self._generate(pages, feed, progress)
+            yield from self._generate(requests, feed, progress)
 
     def close(self) -> None:
         """Free the model."""
         self._loaded = None
-        _free_memory()
+        free_memory()
 
     def ids_of(self, *tokens: str) -> tuple[int, ...]:
         """The ids of those tokens that the model has."""
@@ -90,39 +83,51 @@ class TransformersRuntime(Runtime):
         }
 
     def _generate(
-        self, pages: list[Prepared], feed: RequestFeed, progress: Callable[[], None]
+        self, requests: list[Request], feed: RequestFeed, progress: Callable[[], None]
     ) -> Iterator[Outcome]:
-        """Generate for all pages, in smaller and smaller batches when memory runs out."""
-        waiting = [pages] if pages else []
+        """Answer all requests, in smaller and smaller batches when memory runs out."""
+        waiting = [requests]
         while waiting:
             part = waiting.pop()
             if len(part) > self._batch:  # it became smaller since
                 waiting.append(part[self._batch :])
                 part = part[: self._batch]
-            left = {page.request.key: page for page in part}
+            left = {request.key: request for request in part}
             failed = ""
-            batch = Batch(self._loaded_model, part)
             try:
-                for generation in batch.run(progress):
-                    del left[generation.key]
-                    yield generation
-            except _memory_errors() as error:
+                for key, outcome in self._batch_of(part, progress):
+                    del left[key]
+                    yield outcome
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
                 failed = str(error)
             if not failed:
                 continue
             # only now that the error is gone is nothing held by its traceback
-            del batch
-            _free_memory()
+            free_memory()
             if len(part) == 1:
-                yield part[0].request.key, _too_large(part[0].request, failed)
+                yield part[0].key, _too_large(part[0], failed)
                 continue
             self._shrink(len(part) // 2, feed)
             waiting.append(list(left.values()))
 
-    @property
-    def _loaded_model(self) -> LoadedModel:
-        assert self._loaded is not None
-        return self._loaded
+    def _batch_of(
+        self, requests: list[Request], progress: Callable[[], None]
+    ) -> Iterator[tuple[str, Outcome]]:
+        """The outcome of each with its key. Errors of memory pass through."""
+        loaded = self._loaded
+        assert loaded is not None
+        pages: list[Prepared] = []
+        for request in requests:
+            try:
+                pages.append(prepare(request, loaded))
+            except PageFailed as failed:
+                yield request.key, (request.key, failed)
+            progress()
+        if pages:
+            for generation in Batch(loaded, pages).run(progress):
+                yield generation.key, generation
 
     def set_batch(self, batch: int) -> None:
         """How many pages to generate together at most."""
@@ -134,12 +139,6 @@ class TransformersRuntime(Runtime):
         feed.set_capacity(batch)
 
 
-def _memory_errors() -> tuple[type[BaseException], ...]:
-    import torch  # noqa: PLC0415 - heavy, and optional
-
-    return (torch.OutOfMemoryError, MemoryError)
-
-
 def _too_large(request: Request, why: str) -> OutsideFailed:
     log.warning("no memory for one page: %s", why)
     return OutsideFailed(
@@ -147,11 +146,3 @@ def _too_large(request: Request, why: str) -> OutsideFailed:
         "device, or ask for a smaller view, no tiles or fewer tokens.",
         code="out_of_memory",
     )
-
-
-def _free_memory() -> None:
-    import torch  # noqa: PLC0415 - heavy, and optional
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -1,12 +1,16 @@
 """The transformers runtime: batches say what single pages say, and what `generate` says."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engines.deepseek import decoding
+from engines.deepseek import decoding, transformers_runtime
 from engines.deepseek.loading import LoadedModel
 from engines.deepseek.prompt import prepare
 from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation, Request
@@ -121,6 +125,71 @@ def test_memory_that_runs_out_is_met_by_a_smaller_batch(models: dict[str, Path])
     assert feed.capacities == [4, 2, 1]
     assert runtime.details()["batch"] == 1
     assert max(narrow.seen) == 4
+
+
+def test_memory_that_is_really_used_up_is_met_by_a_smaller_batch(models: dict[str, Path]) -> None:
+    pages = 24  # their views alone take more than the 70 MiB that are left
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.fakes.cramped_child",
+            str(models["deepseek-ocr-2"]),
+            str(pages),
+            "70",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found["together"] == found["alone"]
+    assert len(found["together"]) == pages
+    first, *smaller = found["capacities"]
+    assert first == pages
+    assert smaller
+    assert smaller == sorted(smaller, reverse=True)
+
+
+@pytest.mark.parametrize("where", ["vision", "views"])
+def test_memory_may_run_out_anywhere(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    requests = _requests(tiles=False, view=128)
+    expected = _texts(_runtime(models["deepseek-ocr-2"], batch=1), requests)
+    runtime = _runtime(models["deepseek-ocr-2"], batch=4)
+    full = iter([True, True, *[False] * 99])
+
+    def wrapped(does: Callable[..., object]) -> Callable[..., object]:
+        def does_or_fails(*args: object, **kwargs: object) -> object:
+            if next(full):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return does(*args, **kwargs)
+
+        return does_or_fails
+
+    if where == "views":
+        monkeypatch.setattr(transformers_runtime, "prepare", wrapped(prepare))
+    else:
+        model = runtime.loaded.model
+        monkeypatch.setattr(model, "get_image_features", wrapped(model.get_image_features))
+    feed = RequestBatch(requests)
+    found = {o.key: o.text for o in runtime.run(feed, lambda: None)}
+    assert found == expected
+    assert feed.capacities == [4, 2, 1]
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(models: dict[str, Path]) -> None:
+    runtime = _runtime(models["deepseek-ocr-2"], batch=2)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    runtime.loaded.model.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(runtime.run(RequestBatch(_requests(view=128)[:1]), lambda: None))
 
 
 def test_a_page_without_memory_fails_from_outside(models: dict[str, Path]) -> None:
