@@ -1,10 +1,19 @@
-"""Views and tiles are those of the model's own image processor, number for number."""
+"""Views and tiles are those of the model's own image processor, number for number.
 
+transformers has an image processor for DeepSeek-OCR-2 only. DeepSeek-OCR and Unlimited-OCR differ
+from it by numbers (side and count of tiles, which it takes), and by squeezing a small view without
+tiles, which has a test of its own.
+"""
+
+import math
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import (
     DeepseekOcr2ImageProcessorPil,
@@ -12,11 +21,20 @@ from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import
 )
 
 from engines.deepseek.families import UNLIMITED, V1, V2, Family
-from engines.deepseek.image_plan import plan_image
+from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.pixels import make_views
 from engines.deepseek.resampling import resize
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small tensors: more threads than cores that are free would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("family", [V1, V2, UNLIMITED], ids=lambda family: family.name)
@@ -36,18 +54,28 @@ def test_the_grid_is_the_references_for_thousands_of_sizes(family: Family) -> No
         assert (plan.columns, plan.rows) == expected, (width, height)
 
 
-def _reference(
-    family: Family, image: np.ndarray, view: int, tiles: bool
-) -> dict[str, torch.Tensor]:
+def _processor(family: Family, view: int, *, tiles: bool) -> DeepseekOcr2ImageProcessorPil:
     # without tiles the reference takes the side of its view from tile_size
-    tile = family.tile if tiles else view
-    processor = DeepseekOcr2ImageProcessorPil(
+    return DeepseekOcr2ImageProcessorPil(
         max_patches=family.max_tiles,
-        tile_size=tile,
+        tile_size=family.tile if tiles else view,
         size={"height": view, "width": view},
         crop_to_patches=tiles,
     )
-    return processor(images=[image], return_tensors="pt")
+
+
+def _check(
+    processor: DeepseekOcr2ImageProcessorPil, plan: ImagePlan, image: NDArray[np.uint8]
+) -> None:
+    """Padding, scaling, tiles and levels of one page, each number the same."""
+    size = (plan.width, plan.height)
+    expected = processor(images=[image], return_tensors="pt")
+    views = make_views(image.tobytes(), plan, CPU, torch.float32)
+    assert torch.equal(views.view, expected["pixel_values"][0]), size
+    if plan.tiles:
+        assert torch.equal(views.tiles, expected["pixel_values_local"]), size
+    else:
+        assert "pixel_values_local" not in expected, size
 
 
 SIZES = [(1240, 1754), (1754, 1240), (300, 200), (768, 768), (769, 500), (40, 3000), (1025, 1024)]
@@ -57,16 +85,45 @@ SIZES = [(1240, 1754), (1754, 1240), (300, 200), (768, 768), (769, 500), (40, 30
 @pytest.mark.parametrize("tiles", [True, False])
 def test_pixels_are_the_references(family: Family, tiles: bool) -> None:
     noise = np.random.default_rng(1)
+    processor = _processor(family, 1024, tiles=tiles)
     for width, height in SIZES:
         image = noise.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        expected = _reference(family, image, 1024, tiles)
-        plan = plan_image(family, width, height, tiles=tiles)
-        views = make_views(image.tobytes(), plan, CPU, torch.float32)
-        assert torch.equal(views.view, expected["pixel_values"][0]), (width, height)
-        if plan.tiles:
-            assert torch.equal(views.tiles, expected["pixel_values_local"]), (width, height)
-        else:
-            assert "pixel_values_local" not in expected
+        _check(processor, plan_image(family, width, height, tiles=tiles), image)
+
+
+def _small_sizes(count: int, view: int) -> Iterator[tuple[int, int]]:
+    """Sizes of all shapes up to 1:30 and 30:1, from less than a view to eight times its side.
+
+    None with a side of four pixels or fewer, of its own or in the view: the reference takes those
+    for channels.
+    """
+    draw = random.Random(11)
+    while count:
+        pixels = math.exp(draw.uniform(math.log(view), math.log(64 * view**2)))
+        shape = math.exp(draw.uniform(-math.log(30), math.log(30)))
+        width, height = round(math.sqrt(pixels * shape)), round(math.sqrt(pixels / shape))
+        if min(width, height) > 4 and view * min(width, height) / max(width, height) > 4.5:
+            count -= 1
+            yield width, height
+
+
+@pytest.mark.parametrize("family", [V1, V2, UNLIMITED], ids=lambda family: family.name)
+def test_pixels_are_the_references_for_thousands_of_sizes(family: Family) -> None:
+    # a twentieth of everything: as many shapes, grids and odd paddings, four hundred times as fast
+    small = replace(family, tile=family.tile // 20, squeezed_view=0)
+    view = 1024 // 20
+    processors = {tiles: _processor(small, view, tiles=tiles) for tiles in (True, False)}
+    noise = np.random.default_rng(1).integers(0, 256, 600_000, dtype=np.uint8)
+    grids: set[tuple[int, int]] = set()
+    for number, (width, height) in enumerate(_small_sizes(1000, view)):
+        tiles = number % 4 > 0
+        plan = plan_image(small, width, height, view=view, tiles=tiles)
+        image = noise[number : number + width * height * 3].reshape(height, width, 3)
+        _check(processors[tiles], plan, image)
+        grids.add((plan.columns, plan.rows))
+    # every number of tiles that the family knows came, and pages without any
+    counts = {columns * rows for columns, rows in grids}
+    assert {0, 2, 3, 4, 5, 6} <= counts, counts
 
 
 def test_resizing_in_whole_numbers_gives_pillows_bytes() -> None:
