@@ -116,8 +116,8 @@ class ImageSource:
             millions = self._max_pixels / 1_000_000
             raise Unreadable(
                 "too_large",
-                f"The image has {width} x {height} pixels; at most {millions:g} million pixels "
-                "are decoded. Make it smaller.",
+                f"The image has {width} x {height} pixels; QUIRE_MAX_PIXELS allows "
+                f"{millions:g} million. Make it smaller.",
             )
 
 

@@ -66,7 +66,7 @@ def open_source(path: Path, max_pages: int, max_pixels: int) -> Source:
     if pages > max_pages:
         raise Unreadable(
             "too_many_pages",
-            f"The document has {pages} pages; at most {max_pages} are read. Split it.",
+            f"The document has {pages} pages; QUIRE_MAX_PAGES allows {max_pages}. Split it.",
         )
     return source
 

@@ -5,25 +5,23 @@
 Makes a PDF with text and a drawing on each page, converts it, and prints resident memory in MiB
 by process at each tenth of the job.
 
-2026-11-23, 2 cores shared with other work, engine pymupdf (born-digital pages), 1,000 pages done in
-871 s. Resident MiB by process, split with its reader child:
-
-    pages   broker  collect  pymupdf  split
-      100       29       52      658    160
-      500       29       53      658    166
-     1000       29       53      658     49  (the reader child has ended)
-
-Data directory 171 MiB afterwards, of which the document is 6 MiB.
+The web front runs too and is asked for the job each second. Figures are in SPEED.md.
 """
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
-import psutil
-import pymupdf
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
-from tests.fakes.systems import TEXT_ENGINE, System, run_system
+import httpx  # noqa: E402
+import psutil  # noqa: E402
+import pymupdf  # noqa: E402
+
+from tests.fakes.systems import TEXT_ENGINE, System, run_system  # noqa: E402
+from tests.fakes.web_system import free_ports  # noqa: E402
 
 WORDS = "Every page is a message and nothing that was accepted is ever lost. " * 3
 
@@ -54,14 +52,21 @@ def resident(system: System) -> dict[str, float]:
 async def measure(pages: int, engine: str) -> None:
     """Convert and print."""
     book = make_book(pages)
-    async with run_system(engines=engine, engine_classes=TEXT_ENGINE) as system:
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        run_system(web=True, port=port, engines=engine, engine_classes=TEXT_ENGINE) as system,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client,
+    ):
         job = await system.submit(book, engine=engine)
+        asking = asyncio.ensure_future(look(client, job.id))
         for tenth in range(1, 11):
             goal = pages * tenth // 10
             job = await system.until(job, lambda j, g=goal: j.counts.settled >= g, seconds=3600)
             shown = "  ".join(f"{n} {mib:.0f}" for n, mib in sorted(resident(system).items()))
             print(f"{job.counts.settled:5d} pages: {shown}", flush=True)
         job = await system.finished(job, seconds=600)
+        asking.cancel()
         data = system.settings.data
         size = sum(p.stat().st_size for p in Path(data).rglob("*") if p.is_file()) / 2**20
         print(
@@ -69,6 +74,17 @@ async def measure(pages: int, engine: str) -> None:
             end="",
         )
         print(f"document {len(book) / 2**20:.1f} MiB, data directory {size:.1f} MiB")
+
+
+async def look(client: httpx.AsyncClient, job: str) -> None:
+    """What an open page of the job asks for, as long as it lasts."""
+    while True:
+        for path in ("/health", f"/api/v1/jobs/{job}", f"/api/v1/jobs/{job}/pages?limit=100"):
+            try:
+                await client.get(path)
+            except httpx.TransportError:
+                continue  # it is still starting
+        await asyncio.sleep(1)
 
 
 def main() -> None:

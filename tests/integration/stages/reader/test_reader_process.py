@@ -93,7 +93,7 @@ def test_pixels_over_the_limit_are_refused_before_decoding(reader, tmp_path):
 
 
 def test_pages_over_the_limit_are_refused(reader, good_pdf):
-    with pytest.raises(Refused, match="3 pages; at most 2") as refused:
+    with pytest.raises(Refused, match="3 pages; QUIRE_MAX_PAGES allows 2") as refused:
         reader(good_pdf, dataclasses.replace(QUICK, max_pages=2)).open()
 
     assert refused.value.code == "too_many_pages"
