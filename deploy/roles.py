@@ -6,9 +6,12 @@ the garbage collector, which would stop messages and commits for 20 ms.
 
 import gc
 import os
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
 
+from deploy.plan import ROOT, engine_pythons, settings_environment
 from shared.settings import SLOT_VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -47,7 +50,13 @@ def run_collect(settings: Settings) -> None:
 
 
 def run_engine(settings: Settings, name: str, gpu: int | None) -> None:
-    """Recognize pages with one engine until SIGTERM, on one GPU (None: as the machine gives)."""
+    """Recognize pages with one engine until SIGTERM, on one GPU (None: as the machine gives).
+
+    Where the settings give the engine an interpreter of its own, this process goes on as that.
+    """
+    python = engine_pythons(settings).get(name, sys.executable)
+    if python != sys.executable:
+        _become(python, settings, name, gpu)
     if gpu is not None:  # before anything that may load CUDA is imported
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_gpu(gpu, os.environ)
     # started by hand it has no supervisor to name its place: the next one here takes its place
@@ -56,6 +65,15 @@ def run_engine(settings: Settings, name: str, gpu: int | None) -> None:
 
     gc.freeze()
     serve(settings, name, gpu)
+
+
+def _become(python: str, settings: Settings, name: str, gpu: int | None) -> NoReturn:
+    """Run the engine in this interpreter, in the same process: who started it can still end it."""
+    others = tuple(e for e in settings.engine_pythons if e.partition("=")[0] != name)
+    own = settings_environment(replace(settings, engine_pythons=others))
+    place = [] if gpu is None else ["--gpu", str(gpu)]
+    command = [python, "-P", "-m", "deploy", "engine", name, *place]
+    os.execve(python, command, {**os.environ, **own, "PYTHONPATH": str(ROOT)})  # noqa: S606
 
 
 def run_web(settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """Systems whose MinerU engine runs in the interpreter that deploy/engine.sh makes."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,6 @@ import pytest
 from tests.fakes.mineru_weights import make_weights
 from tests.fakes.systems import ROOT, run_system
 from tests.fakes.vlm_server import VlmStub
-
-PYTHON = ROOT / ".venv-mineru" / "bin" / "python"
-
-
-@pytest.fixture(scope="session")
-def mineru_python() -> Path:
-    """The interpreter; without it tests skip at home and fail in CI."""
-    if not PYTHON.is_file():
-        message = "MinerU is not installed: bash deploy/engine.sh mineru"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return PYTHON
 
 
 @pytest.fixture
