@@ -1,8 +1,9 @@
 """Views and tiles are those of the model's own image processor, number for number.
 
-transformers has an image processor for DeepSeek-OCR-2 only. DeepSeek-OCR and Unlimited-OCR differ
-from it by numbers (side and count of tiles, which it takes), and by squeezing a small view without
-tiles, which has a test of its own.
+transformers has no image processor for DeepSeek-OCR. That of Unlimited-OCR needs torchvision, and
+adds one thing to that of DeepSeek-OCR-2, which it derives from: a small view without tiles is
+squeezed, which has a test of its own here. So all three are compared with that of DeepSeek-OCR-2,
+in the variant of Pillow, set to their own side and number of tiles.
 """
 
 import math
