@@ -17,15 +17,18 @@ from typing import Any
 
 import torch
 
+from engines.deepseek.families import V2
+from engines.deepseek.image_plan import plan_image
 from engines.deepseek.native.memory import free_bytes
 from engines.deepseek.native.native_runtime import NativeRuntime
+from engines.deepseek.native.views import GpuViews
 from engines.deepseek.prompt import prepare
 from engines.deepseek.runtime import Generation
 from tests.bench.deepseek_floor import floor
 from tests.bench.deepseek_true_size import LENGTHS, Waiting, make_model, make_requests
 
 SMALL_GPU = 24 << 30
-KINDS = ("bf16", "float8", "small", "generate")
+KINDS = ("views", "bf16", "float8", "small", "generate")
 
 
 class Results:
@@ -121,6 +124,20 @@ def native(results: Results, name: str, pages: int, *, float8: bool = False) -> 
     torch.cuda.empty_cache()
 
 
+def views(results: Results) -> None:
+    """Milliseconds a page, the copy of its pixels included: one at a time, eight at once."""
+    device, pages = torch.device("cuda"), make_requests(8)
+    make = GpuViews(device, torch.bfloat16)
+    pixels = [page.pixels for page in pages]
+    plans = [plan_image(V2, page.width, page.height) for page in pages]
+    one = timed(lambda: [make([page], [plan]) for page, plan in zip(pixels, plans, strict=True)])
+    results.add(
+        "views of a page",
+        one_by_one_ms=round(one / 8, 2),
+        eight_at_once_ms=round(timed(lambda: make(pixels, plans)) / 8, 2),
+    )
+
+
 def generate(results: Results) -> None:
     """transformers' own loop: one page at a time, and 64 in step."""
     loaded = make_model("cuda")
@@ -191,6 +208,8 @@ def main() -> None:
     results = Results(arguments.out)
     results.add("ceilings", gpu=torch.cuda.get_device_name(), **measure_ceilings())
     wanted = arguments.only.split(",")
+    if "views" in wanted:
+        views(results)
     if "bf16" in wanted:
         native(results, "native bf16", arguments.pages)
     if "float8" in wanted:

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -31,7 +33,36 @@ def build(directory: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(directory)], check=True, timeout=180)
 
 
-def first_page(model: str, tokens: int) -> dict[str, object]:
+def _note_steps(seconds: dict[str, object], *, alone: bool) -> None:
+    """How long the steps of loading took; `alone` leaves the rehearsal out."""
+    if not torch_is_there():
+        return
+    from engines.deepseek.native import native_runtime  # noqa: PLC0415 - part of what is measured
+
+    def noted(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def timed(*arguments: object, **options: object) -> object:
+            begin = time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                seconds[name] = round(time.perf_counter() - begin, 2)
+
+        return timed
+
+    runtime = native_runtime.NativeRuntime
+    rehearse = noted("begin_rehearsal_s", runtime._rehearse)
+    runtime._rehearse = (lambda *_: None) if alone else rehearse
+    native_runtime.load_model = noted("load_s", native_runtime.load_model)
+    runtime.adopt = noted("adopt_s", runtime.adopt)
+    seconds["imports_s"] = round(time.time() - psutil.Process().create_time(), 2)
+
+
+def torch_is_there() -> bool:
+    """Whether the native runtime can be imported at all."""
+    return find_spec("torch") is not None and find_spec("triton") is not None
+
+
+def first_page(model: str, tokens: int, *, alone: bool) -> dict[str, object]:
     """Seconds from the start of this process to each step."""
     born = psutil.Process().create_time()
     seconds: dict[str, object] = {}
@@ -45,6 +76,7 @@ def first_page(model: str, tokens: int) -> dict[str, object]:
     from shared.settings import load_settings  # noqa: PLC0415
 
     note("started_s")
+    _note_steps(seconds, alone=alone)
     engine = make_engine("deepseek", load_settings({"deepseek_model": model}), None)
     engine.load()
     note("ready_s")
@@ -61,11 +93,11 @@ def first_page(model: str, tokens: int) -> dict[str, object]:
     return seconds
 
 
-def start(model: Path, cache: Path, tokens: int) -> dict[str, object]:
+def start(model: Path, cache: Path, tokens: int, *more: str) -> dict[str, object]:
     """The same in a fresh process."""
     command = [sys.executable, "-m", "tests.bench.deepseek_start", "--child", str(model)]
     done = subprocess.run(
-        [*command, "--tokens", str(tokens)],
+        [*command, "--tokens", str(tokens), *more],
         check=True,
         stdout=subprocess.PIPE,
         timeout=180,
@@ -82,9 +114,10 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("/dev/shm/quire-start"))
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--child", default="")
+    parser.add_argument("--alone", action="store_true", help="compile as it comes")
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(first_page(arguments.child, arguments.tokens)))
+        print(json.dumps(first_page(arguments.child, arguments.tokens, alone=arguments.alone)))
         return
     model, tokens = arguments.scratch, arguments.tokens
     if arguments.small:
@@ -92,10 +125,14 @@ def main() -> None:
         os.environ["QUIRE_DEEPSEEK_DEVICE"] = "cpu"
     else:
         build(model)
-    with tempfile.TemporaryDirectory() as cache:
-        for name in ("empty", "filled", "filled"):
-            line = {"name": f"start, Triton cache {name}", **start(model, Path(cache), tokens)}
-            print(json.dumps(line), flush=True)
+    for more in ((), ("--alone",)):
+        with tempfile.TemporaryDirectory() as cache:
+            for name in ("empty", "filled"):
+                found = start(model, Path(cache), tokens, *more)
+                kind = ", one kernel after the other" if more else ""
+                print(
+                    json.dumps({"name": f"start, Triton cache {name}{kind}", **found}), flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -99,7 +99,9 @@ class NativeRuntime(Runtime):
         torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             self._runner = self._build(loaded)
-            self._runner.warm_up(_plain_page(loaded.checkpoint.family))
+            assert self._sizes is not None
+            family, most = loaded.checkpoint.family, self._sizes.max_tokens
+            self._runner.warm_up(_plain_page(family, most))
         except torch.OutOfMemoryError as error:
             self._runner = None
             raise no_memory(str(error)) from error
@@ -194,7 +196,7 @@ class NativeRuntime(Runtime):
         sizes = self._sizes_for(free_bytes(device) - weights, elements, max_tokens)
         if sizes is None:
             return None  # `adopt` says so
-        plan = _plain_page(checkpoint.family)
+        plan = _plain_page(checkpoint.family, sizes.max_tokens)
         return Rehearsal(checkpoint, plan, sizes, device, dtype, float8=self._float8)
 
     def _sizes_for(self, free: int, kv_elements_per_token: int, max_tokens: int) -> Sizes | None:
@@ -271,9 +273,10 @@ class NativeRuntime(Runtime):
         return Generation(text.page.key, loaded.decode(made), len(text.tokens), reason, timings)
 
 
-def _plain_page(family: Family) -> ImagePlan:
-    """An A4 page at 100 dpi: tiled like most."""
-    return plan_image(family, 827, 1169)
+def _plain_page(family: Family, max_tokens: int) -> ImagePlan:
+    """An A4 page at 100 dpi, tiled like most where there is room for that."""
+    plan = plan_image(family, 827, 1169)
+    return plan if plan.tokens < max_tokens else plan_image(family, 827, 1169, tiles=False)
 
 
 def _device_name(device: torch.device) -> str:

@@ -17,6 +17,7 @@ import triton
 from engines.deepseek.checkpoint import Checkpoint
 from engines.deepseek.image_plan import ImagePlan
 from engines.deepseek.loading import model_classes
+from engines.deepseek.native.kernels import norms
 from engines.deepseek.native.launching import compile_only
 from engines.deepseek.native.operations_triton import TritonOperations
 from engines.deepseek.native.runner import Runner
@@ -63,7 +64,7 @@ class Rehearsal:
                 kv_type,
             )
         self._pool = ThreadPoolExecutor(1, "rehearsal")
-        self._done: Future[None] = self._pool.submit(_compile, runner, plan)
+        self._done: Future[None] = self._pool.submit(_compile, runner, plan, device)
 
     def finish(self) -> None:
         """Wait until all is compiled, and free what that took."""
@@ -76,8 +77,10 @@ class Rehearsal:
         torch.cuda.empty_cache()
 
 
-def _compile(runner: Runner, plan: ImagePlan) -> None:
+def _compile(runner: Runner, plan: ImagePlan, device: torch.device) -> None:
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    # One by itself: Triton's key of itself, half a gigabyte read, is then known to all threads.
+    compile_only(norms.silu_mul, (1, 1))(*[torch.empty(2, 2, device=device)] * 2, 1, 1)
     with ThreadPoolExecutor(threads, "compile") as pool, triton.AsyncCompileMode(pool):
         runner.warm_up(plan, record=False)
 
@@ -95,5 +98,6 @@ def _two_layers(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype
     vision["encoder_config"].pop("layer_types", None)
     config = dict(config) | {"text_config": text, "vision_config": vision}
     config_class, model_class = model_classes(str(config["model_type"]))
-    with torch.device(device), torch.no_grad():
-        return model_class(config_class.from_dict(config)).to(dtype).eval()
+    with torch.device("meta"), torch.no_grad():
+        model = model_class(config_class.from_dict(config)).to(dtype).eval()
+    return model.to_empty(device=device)

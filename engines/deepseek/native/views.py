@@ -47,16 +47,16 @@ class GpuViews:
             batch.add(plan)
         source = self._upload(_joined(pixels, pinned=self._copies is not None))
         taps = self._upload(torch.from_numpy(np.concatenate(batch.taps)))
-        images = self._upload(torch.tensor(batch.images))
+        images = self._upload(torch.tensor(batch.images, device="cpu"))
         middle = torch.empty(batch.middle_bytes, dtype=torch.uint8, device=self._device)
         resized = torch.empty(batch.resized_bytes, dtype=torch.uint8, device=self._device)
         out = torch.empty(batch.out, dtype=self._levels.dtype, device=self._device)
         for jobs, before, after in ((batch.across, source, middle), (batch.down, middle, resized)):
             blocks = triton.cdiv(3 * max(job[5] for job in jobs), _BLOCK)
+            table = self._upload(torch.tensor(jobs, device="cpu"))
             self._launch(kernels.resize, (max(job[4] for job in jobs), blocks, len(jobs)))(
-                before, taps, self._upload(torch.tensor(jobs)), after, after is middle,
-                PRECISION_BITS, _BLOCK, num_warps=4,
-            )  # fmt: skip
+                before, taps, table, after, after is middle, PRECISION_BITS, _BLOCK, num_warps=4
+            )
         side = max(image[6] for image in batch.images)
         self._launch(kernels.place, (side, len(batch.images)))(
             resized, self._levels, images, out, triton.next_power_of_2(side), num_warps=4
@@ -144,7 +144,8 @@ def _groups(sizes: Sequence[int]) -> Iterator[slice]:
 
 def _joined(pages: Sequence[Pixels], *, pinned: bool) -> Tensor:
     """All pixels in one piece, from which the device can copy by itself."""
-    host = torch.empty(sum(map(len, pages)), dtype=torch.uint8, pin_memory=pinned)
+    size = sum(map(len, pages))
+    host = torch.empty(size, dtype=torch.uint8, device="cpu", pin_memory=pinned)
     target, start = host.numpy(), 0
     for page in pages:
         target[start : start + len(page)] = np.frombuffer(page, np.uint8)
