@@ -23,6 +23,8 @@ from store import Store
 
 log = logging.getLogger(__name__)
 
+CHILDREN = 8  # open documents, some 60 MiB each
+
 
 class Splitter:
     """Does the split tasks of one process."""
@@ -32,7 +34,7 @@ class Splitter:
         self._store = store
         self._worker = worker
         self._blockade = Blockade(worker)
-        self._readers = ReaderPool(ReaderLimits.of(settings), children=2)
+        self._readers = ReaderPool(ReaderLimits.of(settings), children=CHILDREN)
         self._sender = PageSender(settings, store, worker, self._readers)
 
     def run(self) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from shared.errors import PageFailed, Refused
 from shared.ocr_backend import PDF
 from stages.reader import PageWant, ReaderLimits, ReaderPool
+from stages.reader.pool import IDLE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[4]
 WANT = PageWant(preview_pixels=200)
@@ -148,6 +149,30 @@ def test_the_child_dies_with_its_parent(good_pdf):
         parent.kill()
     gone, alive = psutil.wait_procs([child], timeout=5)
     assert (len(gone), alive) == (1, [])
+
+
+def test_documents_in_turns_keep_their_children_and_idle_ones_make_room(tmp_path, good_pdf):
+    for name in "abcd":
+        (tmp_path / name).write_bytes(good_pdf.read_bytes())
+    now, readers = 0.0, {}
+    with ReaderPool(QUICK, children=2, clock=lambda: now) as pool:
+
+        def started(names):
+            """For which of them a child was started, in turn."""
+            fresh = ""
+            for name in names:
+                reader = readers[name] = pool.get(name, tmp_path / name)
+                before = reader.child_pid
+                reader.open()
+                fresh += name if reader.child_pid != before else ""
+            return fresh
+
+        assert started("abcabcabc") == "abcbac"  # not each time
+        kept = [name for name in "abc" if readers[name].child_pid]
+        assert len(kept) == 2
+        now += IDLE_SECONDS
+        assert started("ddd") == "d"
+        assert len([name for name in kept if readers[name].child_pid]) == 1
 
 
 def test_a_pool_keeps_few_children(tmp_path, good_pdf):
