@@ -1,5 +1,6 @@
 """The model on a server that speaks OpenAI's protocol: vLLM, SGLang and others."""
 
+import json
 import queue
 import random
 import threading
@@ -47,6 +48,7 @@ class EndpointRuntime(Runtime):
         self._url = url.rstrip("/")
         self._asked_model = self._model = model
         self.capacity = pages
+        self._seconds = seconds
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.Client(
             headers=headers,
@@ -160,26 +162,40 @@ class EndpointRuntime(Runtime):
             if self._closing.is_set():
                 break
             try:
-                answer = self._client.post(f"{self._url}/chat/completions", json=body)
+                status, content = self._send(body)
             except httpx.HTTPError as error:
                 failure = self._down(error)
                 continue
-            if answer.status_code in _KEY_REFUSED:
+            if status in _KEY_REFUSED:
                 raise self._key_refused()
-            if answer.status_code in _AGAIN:
-                failure = self._busy(answer.status_code)
+            if status in _AGAIN:
+                failure = self._busy(status)
                 continue
-            if answer.status_code != 200:
-                said = answer.text[:200].replace("\n", " ")
+            if status != 200:
+                said = content[:200].decode("utf-8", "replace").replace("\n", " ")
                 raise PageFailed(
-                    f"{self._url} refuses the page (status {answer.status_code}): {said}",
-                    code="refused",
+                    f"{self._url} refuses the page (status {status}): {said}", code="refused"
                 )
-            if len(answer.content) > _MOST_ANSWER_BYTES:
-                raise PageFailed("The server's answer is too long.", code="bad_answer")
-            found: dict[str, Any] = answer.json()
+            found: dict[str, Any] = json.loads(content)
             return found
         raise failure
+
+    def _send(self, body: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Status and content of one answer, which is whole within the time that it has.
+
+        httpx's own limit begins anew with each byte. PageFailed: the answer is too long.
+        """
+        until = time.monotonic() + self._seconds
+        content = bytearray()
+        url = f"{self._url}/chat/completions"
+        with self._client.stream("POST", url, json=body) as answer:
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > _MOST_ANSWER_BYTES:
+                    raise PageFailed("The server's answer is too long.", code="bad_answer")
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout("the answer was still coming")
+        return answer.status_code, bytes(content)
 
     def _down(self, error: httpx.HTTPError) -> OutsideFailed:
         what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "is down"

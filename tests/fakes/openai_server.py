@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -75,11 +75,22 @@ def serving(server: OpenAIServer) -> Iterator[OpenAIServer]:
             return answer()
 
         def _reply(self, status: int, content: Any) -> None:
+            if isinstance(content, Iterator):
+                self._reply_piecewise(status, content)
+                return
             data = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def _reply_piecewise(self, status: int, pieces: Iterator[bytes]) -> None:
+            """Without a length: the end of the connection is the end of the answer."""
+            self.send_response(status)
+            self.end_headers()
+            with suppress(BrokenPipeError, ConnectionResetError):  # the other side had enough
+                for piece in pieces:
+                    self.wfile.write(piece)
 
         def log_message(self, *args: object) -> None:
             pass
@@ -95,6 +106,13 @@ def serving(server: OpenAIServer) -> Iterator[OpenAIServer]:
         listener.shutdown()
         listener.server_close()
         thread.join()
+
+
+def dripping(pause_seconds: float) -> Iterator[bytes]:
+    """An answer without an end, a byte at a time."""
+    while True:
+        time.sleep(pause_seconds)
+        yield b" "
 
 
 def slowly(text: str, seconds: float) -> Callable[[dict[str, Any]], Answer]:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from engines.deepseek.backend import DeepSeekEngine
 from engines.deepseek.output.raw_text import dump
+from engines.deepseek.page_requests import Requests
+from engines.deepseek.runtime import Request
 from engines.registry import make_engine, parse_raw
 from shared.blocks import BlockType, PageOutput
 from shared.errors import Misconfigured, OutsideFailed, PageFailed
@@ -97,6 +99,32 @@ def test_options_reach_the_model() -> None:
     assert "vllm_xargs" not in body
 
 
+def test_every_option_of_a_job_is_in_its_request() -> None:
+    def request(**options: object) -> Request:
+        (made,) = Requests(PageBatch([_page(options=options)]), lambda: (7, 8)).take(1)
+        return made
+
+    usual = request()
+    assert usual.prompt == "<image>\n<|grounding|>Convert the document to markdown."
+    assert (usual.view, usual.tiles, usual.max_tokens) == (0, True, 8192)
+    assert (usual.temperature, usual.ngram_free) == (0.0, (7, 8))
+    assert usual.ngram > 0
+    asked = request(
+        prompt="free", view="640", tiles=False, max_tokens=9, ngram=5, ngram_window=40,
+        temperature=0.3, turned="270",
+    )  # fmt: skip
+    assert asked.prompt == "<image>\nFree OCR."
+    assert (asked.view, asked.tiles, asked.max_tokens) == (640, False, 9)
+    assert (asked.ngram, asked.ngram_window, asked.temperature) == (5, 40, 0.3)
+    assert (asked.width, asked.height) == (HEIGHT, WIDTH)
+    # what makes no sense does no harm
+    odd = request(max_tokens=-1, ngram=-3, ngram_window=0, temperature=-2, custom_prompt="x")
+    assert (odd.max_tokens, odd.ngram, odd.ngram_window, odd.temperature) == (1, 0, 1, 0.0)
+    assert odd.prompt == usual.prompt
+    assert request(max_tokens=10**9).max_tokens == 32_768
+    assert request(prompt="custom", custom_prompt="a <image> b").prompt == "a <image> b"
+
+
 def test_pages_that_are_none_do_not_stop_the_others() -> None:
     with serving(_served(said("fine"))) as s:
         engine = DeepSeekEngine(_settings(deepseek_url=s.url), None)
@@ -125,10 +153,21 @@ def test_a_server_that_is_down_makes_health_say_so() -> None:
     engine.close()
 
 
-@pytest.mark.parametrize("family", ["deepseek-ocr", "deepseek-ocr-2", "unlimited-ocr"])
-def test_each_model_answers_in_this_process(models: dict[str, Path], family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "asked", "precision"),
+    [
+        ("deepseek-ocr", "auto", "float32"),
+        ("deepseek-ocr-2", "fp32", "float32"),
+        ("deepseek-ocr-2", "bf16", "bfloat16"),
+        ("unlimited-ocr", "bf16", "bfloat16"),
+    ],
+)
+def test_each_model_answers_in_this_process(
+    models: dict[str, Path], family: str, asked: str, precision: str
+) -> None:
     engine = DeepSeekEngine(
-        _settings(deepseek_model=str(models[family]), deepseek_device="cpu"), None
+        _settings(deepseek_model=str(models[family]), deepseek_device="cpu", deepseek_dtype=asked),
+        None,
     )
     assert engine.health().status == "unhealthy"
     engine.load()
@@ -138,6 +177,7 @@ def test_each_model_answers_in_this_process(models: dict[str, Path], family: str
         True,
         family,
     )
+    assert health.details["dtype"] == precision
     options = {"view": "512", "max_tokens": 6, "prompt": "free"}
     answer = _answers(engine, _page(options=options))["p"]
     engine.close()

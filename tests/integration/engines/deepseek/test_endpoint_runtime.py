@@ -1,6 +1,7 @@
 """The endpoint runtime against a real HTTP server: answers, retries, outages, limits."""
 
 from contextlib import closing
+from itertools import repeat
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from engines.deepseek import endpoint_runtime
 from engines.deepseek.endpoint_runtime import EndpointRuntime
 from engines.deepseek.runtime import LENGTH, STOP, Generation, Request
 from shared.errors import OutsideFailed, PageFailed
-from tests.fakes.openai_server import OpenAIServer, page_of, said, serving, slowly
+from tests.fakes.openai_server import OpenAIServer, dripping, page_of, said, serving, slowly
 from tests.fakes.request_feeds import RequestBatch
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
@@ -102,6 +103,24 @@ def test_a_slow_server_is_given_up() -> None:
         runtime.close()
     assert isinstance(error, OutsideFailed)
     assert "did not answer in time" in str(error)
+
+
+def test_an_answer_that_never_ends_is_given_up() -> None:
+    with serving(OpenAIServer(lambda _: (200, dripping(0.02)))) as server:
+        runtime = EndpointRuntime(server.url, seconds=0.2)
+        ((_, error),) = _run(runtime, _request())
+        runtime.close()
+    assert isinstance(error, OutsideFailed)
+    assert "did not answer in time" in str(error)
+
+
+def test_an_answer_without_measure_is_not_kept() -> None:
+    with serving(OpenAIServer(lambda _: (200, repeat(bytes(1 << 20))))) as server:
+        runtime = EndpointRuntime(server.url)
+        ((_, error),) = _run(runtime, _request())
+        runtime.close()
+    assert isinstance(error, PageFailed)
+    assert "too long" in str(error)
 
 
 @pytest.mark.parametrize(
