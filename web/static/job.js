@@ -18,7 +18,7 @@ const open = (page, engine, remember = true) => {
   strips.select(page, engine);
   reading.open(page, engine, remember);
 };
-const reading = new Reading(document.querySelector("#reading"), id, open);
+const reading = new Reading(document.querySelector("#reading"), id, open, (page, engine) => strips.has(page, engine));
 const strips = new Strips(document.querySelector("#strips"), document.querySelector("#hint"), open);
 const progress = new Progress(document.querySelector("#progress"));
 strips.select(Number(article.dataset.page), article.dataset.engine);
@@ -163,6 +163,7 @@ onKey("b", () => showBoxes(reading.root));
 onKey("+", () => zoomBy(reading.root, 1));
 onKey("-", () => zoomBy(reading.root, -1));
 onKey("0", () => zoomBy(reading.root, 0));
+onKey("g", () => reading.root.querySelector("[data-goto]")?.select());
 onKey("c", () => attempt(() => reading.copy()));
 onKey("r", () => document.querySelector("#again")?.click());
 onKey("d", () => {

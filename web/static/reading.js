@@ -7,8 +7,9 @@ import { word } from "./words.js";
 const COPIED_MILLISECONDS = 1500;
 
 export class Reading {
-  constructor(root, job, onTurn) {
+  constructor(root, job, onTurn, has) {
     this.root = root;
+    this.has = has;
     this.job = job;
     this.onTurn = onTurn;
     this.asked = 0;
@@ -19,6 +20,7 @@ export class Reading {
     this.find = new URLSearchParams(location.search).get("find") ?? "";
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
+    root.addEventListener("change", ({ target }) => { if (target.matches("[data-goto]")) this.goTo(target); });
     for (const name of ["pointerover", "focusin"]) root.addEventListener(name, ({ target }) => this.pointed(target));
     prepare(root);
     this.mark();
@@ -69,6 +71,15 @@ export class Reading {
   turn(step) {
     const target = Number(this.root.querySelector(step > 0 ? "[rel=next]" : "[rel=prev]")?.dataset.turn);
     if (target) this.onTurn(target, this.engine);
+  }
+
+  goTo(field) {
+    const page = Number(field.value);
+    if (page !== this.page && this.has(page, this.engine)) this.onTurn(page, this.engine);
+    else {
+      if (page !== this.page) tell(word("There is no page {n} here.", { n: field.value }), true);
+      field.value = this.page;
+    }
   }
 
   show(tab) {

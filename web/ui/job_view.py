@@ -14,6 +14,7 @@ from web.ui.templating import page
 bp = Blueprint("job_view", url_prefix="/jobs/<job_id:str>")
 _HTML = (Answer("A page.", media_type="text/html"),)
 _OTHER_RUNS = 20
+_MANY, _RUN_PAGES = 120, 50  # as in static/cell_runs.js
 _FORMAT_WORDS = {
     "md": "Markdown",
     "docx": "Word document",
@@ -52,6 +53,9 @@ async def show(request: Req, job_id: str) -> HTTPResponse:
     values = {
         "job": job.to_json(),
         "formats": _formats(job),
+        "marks": {row["mark"] for row in pages},
+        "many": _MANY,
+        "run_pages": _RUN_PAGES,
         "strips": [(name, [row for row in pages if row["asked"] == name]) for name in names],
         "others": [job_row(other) for other in others],
         "engines": report_of(front).engines(),

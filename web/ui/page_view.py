@@ -41,6 +41,7 @@ async def page_view(
         "before": numbers[at - 1] if at > 0 else None,
         "after": numbers[at + 1] if 0 <= at < len(numbers) - 1 else None,
         "last": job.document.pages,
+        "pages_known": job.counts.total // len(job.engines),
         # Of a selection the rows are all here: which of them this one is.
         "place": (at + 1, len(numbers)) if job.pages and at >= 0 else None,
         "engine": task["asked"] if task else asked,

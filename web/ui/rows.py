@@ -19,5 +19,6 @@ def job_row(job: Job) -> dict[str, Any]:
 def page_row(task: PageTask, running: Running) -> dict[str, Any]:
     """A page of the strip; `note` says why it is as it is."""
     entry = page_json(task, running)
-    entry["note"] = entry["reason"] or entry["choice"] or ""
+    chosen = entry["choice"] if entry["asked"] != entry["engine"] else ""
+    entry["note"] = entry["reason"] or chosen or ""
     return entry
