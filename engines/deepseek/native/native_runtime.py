@@ -11,6 +11,7 @@ from engines.deepseek.checkpoint import Checkpoint, find_checkpoint
 from engines.deepseek.families import Family
 from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.loading import LoadedModel, load_model, model_classes
+from engines.deepseek.memory import free_memory
 from engines.deepseek.native import slots as fields
 from engines.deepseek.native.memory import free_bytes, no_memory
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
@@ -247,17 +248,18 @@ class NativeRuntime(Runtime):
         )
 
     def _turn(self, runner: Runner) -> Iterator[Outcome]:
+        failed = None
         try:
             texts = runner.turn()
         except torch.OutOfMemoryError as error:
-            failed = no_memory(str(error))
-            for text in runner.drop_all():
-                yield text.page.key, failed
-            torch.cuda.empty_cache()
-            return
+            failed, texts = no_memory(str(error)), []
         except torch.AcceleratorError as error:
             self._trouble = f"The GPU failed ({error}): this process starts anew."[:300]
             raise OutsideFailed(self._trouble, code="gpu_failed") from error
+        if failed is not None:  # the error is gone, and with it what its traceback held
+            free_memory()
+            if not runner.narrow():
+                yield from ((text.page.key, failed) for text in runner.drop_all())
         for text in texts:
             yield self._generation(text)
 

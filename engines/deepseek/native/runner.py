@@ -149,6 +149,18 @@ class Runner:
         self._measuring.clear()
         return texts
 
+    def narrow(self) -> bool:
+        """After an error of memory: all pages once more, fewer read in at once. False: it is one.
+
+        What is known of a page stays, as when it is sent back for room.
+        """
+        if not self.scheduler.narrow():
+            return False
+        for text in self.drop_all():
+            self._texts[text.page.key] = text
+            self.scheduler.add(text.page)
+        return True
+
     def _read_in(self, pages: Sequence[Page]) -> None:
         if not pages:
             return

@@ -58,6 +58,7 @@ class Scheduler:
         self._slots = list(range(sizes.slots - 1, -1, -1))
         self._waiting: deque[Page] = deque()
         self._running: dict[str, Page] = {}  # in the order of admission
+        self._most = sizes.chunk_pages  # read in at once
         self._page_ms = FIRST_PAGE_MS
         self._page_tokens = float(USUAL_PAGE_TOKENS)
 
@@ -100,9 +101,15 @@ class Scheduler:
         """Reading in so many pages took so long: the next chunk follows it."""
         self._page_ms += 0.3 * (milliseconds / max(1, pages) - self._page_ms)
 
+    def narrow(self) -> bool:
+        """Read in half as many pages at once from now on; False: it is one already."""
+        narrower = self._most > 1
+        self._most = max(1, self._most // 2)
+        return narrower
+
     def admit(self) -> list[Page]:
         """The next chunk of pages to read in, each with a slot and the blocks of its context."""
-        most = self._sizes.chunk_pages
+        most = self._most
         if self._running:
             most = max(1, min(most, int(LONGEST_STALL_MS / self._page_ms)))
         chunk: list[Page] = []

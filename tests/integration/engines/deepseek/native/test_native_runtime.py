@@ -10,8 +10,10 @@ import torch
 from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.loading import LoadedModel, load_model
 from engines.deepseek.native import scheduler
+from engines.deepseek.native.decoder import Decoder
 from engines.deepseek.native.native_runtime import NativeRuntime
 from engines.deepseek.native.sizes import Sizes
+from engines.deepseek.native.slots import SlotState
 from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation
 from engines.deepseek.transformers_runtime import TransformersRuntime
 from shared.errors import OutsideFailed, PageFailed
@@ -137,11 +139,36 @@ def test_what_cannot_run_says_why(models: dict[str, Path]) -> None:
     assert isinstance(outcomes["pixels"], PageFailed)
 
 
+def test_memory_that_runs_out_is_met_by_reading_in_fewer_pages_at_once(
+    models: dict[str, Path],
+    loaded: dict[str, LoadedModel],
+    expected: dict[str, dict[str, list[int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_in, seen = Decoder.read_in, []
+
+    def cramped(self: Decoder, states: list[SlotState], embeddings: list[torch.Tensor]) -> None:
+        seen.append(len(states))
+        if len(states) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        read_in(self, states, embeddings)
+
+    monkeypatch.setattr(Decoder, "read_in", cramped)
+    pages = pages_of("deepseek-ocr")
+    found, _ = run_native(models["deepseek-ocr"], pages, sizes(chunk=4), at_once=4)
+    assert max(seen) == 4
+    for page in pages:
+        tokens = expected["deepseek-ocr"][page.key]
+        ended = tokens[-1] in loaded["deepseek-ocr"].eos_ids
+        assert found[page.key].text == loaded["deepseek-ocr"].decode(tokens[: len(tokens) - ended])
+    assert seen[-1] == 1
+
+
 def test_a_gpu_that_fails_is_said_and_charged_to_nobody(
     models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = NativeRuntime(
-        str(models["deepseek-ocr"]), device="cpu", dtype="float32", sizes=sizes()
+        str(models["deepseek-ocr"]), device="cpu", dtype="float32", sizes=sizes(chunk=1)
     )
     runtime.load()
     errors = [torch.OutOfMemoryError("full"), torch.AcceleratorError("illegal address")]
