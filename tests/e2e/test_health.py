@@ -13,7 +13,12 @@ from tests.fakes.disks import fill, small_disk
 from tests.fakes.monitored import SECONDS, Service
 from tests.fakes.up import up
 
-ENGINES = {"broken": "BrokenEngine", "loading": "LoadingEngine", "hungry": "HungryEngine"}
+ENGINES = {
+    "broken": "BrokenEngine",
+    "loading": "LoadingEngine",
+    "hungry": "HungryEngine",
+    "slow": "SlowEngine",
+}
 SICK = [f"{name}=tests.fakes.sick_engines:{kind}" for name, kind in ENGINES.items()]
 CLASSES = ",".join(["text=tests.fakes.sick_engines:LeakyEngine", *SICK])
 DISK_MIB = 96
@@ -58,6 +63,25 @@ async def test_an_engine_that_loads_or_lacks_memory_for_its_model(service, name,
     begins.unlink(missing_ok=True)
     service.end(name)
     await service.everywhere(name, words, state, since=begins.exists)
+
+
+async def test_an_engine_that_is_killed_loads_its_model_again_until_it_is_ready(service):
+    begins, loaded = (service.disk / "data" / name for name in ("loads-slow", "slow-has-loaded"))
+    loaded.touch()
+    await service.sees("slow", {"healthy"})
+    for file in (begins, loaded):
+        file.unlink()
+    service.end("slow")
+    await service.everywhere("slow", "slow is loading.", "loading", since=begins.exists)
+    async with service.client() as client:
+        shown = (await client.get("/health/slow")).json()
+    assert shown["status"] != "healthy"
+    assert shown["message"] == "slow is loading."
+    loaded.touch()
+    await service.sees("slow", {"healthy"})
+    async with service.client() as client:
+        shown = (await client.get("/health/slow")).json()
+    assert (shown["status"], shown["message"]) == ("healthy", "")
 
 
 async def test_a_dead_engine(service):

@@ -34,6 +34,17 @@ class LoadingEngine(TextEngine):
         time.sleep(3600)
 
 
+class SlowEngine(TextEngine):
+    """Loads, at each start, until a file says that it has."""
+
+    name = "slow"
+
+    def load(self) -> None:
+        _note_load(self)
+        while not (Path(os.environ["QUIRE_DATA"]) / "slow-has-loaded").exists():
+            time.sleep(0.05)
+
+
 class HungryEngine(TextEngine):
     """Its model never fits."""
 

@@ -182,12 +182,15 @@ class NativeRuntime(Runtime):
             return Runner(weights, vision, views, self._sizes, operations, loaded.eos_ids, kv_type)
 
     def _rehearse(self, checkpoint: Checkpoint) -> "Rehearsal | None":
-        """Have the kernels compiled meanwhile; None where the model is not for this runtime."""
+        """Have the kernels compiled meanwhile; None where they are, or the model will not run."""
         config_class, _ = model_classes(str(checkpoint.native_config()["model_type"]))
         config = config_class.from_dict(checkpoint.native_config())
         if why_not_this(config):
             return None  # `adopt` says so
-        from engines.deepseek.native.rehearsal import Rehearsal  # noqa: PLC0415 - needs Triton
+        from engines.deepseek.native.rehearsal import (  # noqa: PLC0415 - needs Triton
+            Rehearsal,
+            stamp_of,
+        )
 
         device, dtype = torch.device(self._device), getattr(torch, self._dtype)
         text = config.text_config
@@ -198,7 +201,11 @@ class NativeRuntime(Runtime):
         if sizes is None:
             return None  # `adopt` says so
         plan = _plain_page(checkpoint.family, sizes.max_tokens)
-        return Rehearsal(checkpoint, plan, sizes, device, dtype, float8=self._float8)
+        kinds = (self._dtype, self._float8, _device_name(device))
+        stamp = stamp_of(checkpoint, sizes, kinds)
+        if stamp.exists():
+            return None  # Triton's cache has all
+        return Rehearsal(checkpoint, plan, sizes, device, dtype, float8=self._float8, stamp=stamp)
 
     def _sizes_for(self, free: int, kv_elements_per_token: int, max_tokens: int) -> Sizes | None:
         if self._sizes is not None:

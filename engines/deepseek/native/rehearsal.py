@@ -4,11 +4,16 @@ Compiling one after the other, as they are first needed, is most of a first star
 model needs hangs on how wide its layers are and how many pages there is room for, not on how many
 layers it has nor on what its weights are: so two layers of it, with no weights, go through
 everything that the runtime does before its first page, and what they would launch is compiled.
+Where that was done before, Triton's cache has it, and a rehearsal would only cost its two seconds.
 """
 
+import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +22,7 @@ import triton
 from engines.deepseek.checkpoint import Checkpoint
 from engines.deepseek.image_plan import ImagePlan
 from engines.deepseek.loading import model_classes
+from engines.deepseek.native import kernels
 from engines.deepseek.native.kernels import norms
 from engines.deepseek.native.launching import compile_only
 from engines.deepseek.native.operations_triton import TritonOperations
@@ -31,8 +37,22 @@ log = logging.getLogger(__name__)
 _MOST_THREADS = 16  # beyond, Python's lock is what they wait for
 
 
+def stamp_of(checkpoint: Checkpoint, sizes: Sizes, kinds: Sequence[object]) -> Path:
+    """The file beside Triton's cache that says that this was compiled before.
+
+    `kinds` is what else decides which kernels there are: precisions, the GPU.
+    """
+    sources = sorted(Path(kernels.__file__).parent.glob("*.py"))
+    parts = [path.read_bytes() for path in sources]
+    room = replace(sizes, blocks=0)  # how many there are decides nothing
+    parts += [repr((checkpoint.native_config(), room, kinds, triton.__version__)).encode()]
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    cache = os.environ.get("TRITON_CACHE_DIR") or Path.home() / ".triton" / "cache"
+    return Path(cache) / f"quire-{digest}"
+
+
 class Rehearsal:
-    """Goes on in a thread of its own from when it is made until `finish`."""
+    """Goes on in a thread of its own from when it is made until `finish`, which leaves `stamp`."""
 
     def __init__(
         self,
@@ -43,7 +63,9 @@ class Rehearsal:
         dtype: torch.dtype,
         *,
         float8: bool,
+        stamp: Path,
     ) -> None:
+        self._stamp = stamp
         # Made here and not in the thread: transformers sets torch's default dtype for all threads.
         model = _two_layers(checkpoint, device, dtype)
         little = Sizes(
@@ -70,6 +92,8 @@ class Rehearsal:
         """Wait until all is compiled, and free what that took."""
         try:
             self._done.result()
+            self._stamp.parent.mkdir(parents=True, exist_ok=True)
+            self._stamp.touch()
         except torch.OutOfMemoryError as error:
             # The weights have the memory: what is not compiled yet is, when it is first needed.
             log.info("the kernels are compiled one by one: %s", error)

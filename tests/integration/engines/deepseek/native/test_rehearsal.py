@@ -1,6 +1,7 @@
 """What a model launches before its first page was rehearsed with two layers of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,11 @@ def _kind(argument: object) -> object:
 @pytest.mark.parametrize("float8", [False, True])
 @pytest.mark.parametrize("name", [*NATIVE, "trained"])
 def test_what_a_model_launches_was_rehearsed(
-    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, name: str, float8: bool
+    models: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    float8: bool,
 ) -> None:
     checkpoint = find_checkpoint(str(models.get(name, MODEL)))
     plan = plan_image(checkpoint.family, 80, 100, view=checkpoint.family.views[0], tiles=False)
@@ -58,8 +63,16 @@ def test_what_a_model_launches_was_rehearsed(
     rehearsed, launched = Noted(), Noted()
     monkeypatch.setattr(rehearsal, "compile_only", rehearsed)
     monkeypatch.setattr(rehearsal, "_two_layers", _kept(rehearsal._two_layers, layers := []))
-    rehearsal.Rehearsal(checkpoint, plan, sizes, CPU, torch.float32, float8=float8).finish()
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+    stamp = rehearsal.stamp_of(checkpoint, sizes, (float8,))
+    assert stamp != rehearsal.stamp_of(checkpoint, replace(sizes, slots=8), (float8,))
+    assert stamp != rehearsal.stamp_of(checkpoint, sizes, (not float8,))
+    assert stamp == rehearsal.stamp_of(checkpoint, replace(sizes, blocks=41), (float8,))
+    rehearsal.Rehearsal(
+        checkpoint, plan, sizes, CPU, torch.float32, float8=float8, stamp=stamp
+    ).finish()
     assert layers == [2]
+    assert stamp.exists(), "the next start need not rehearse"
 
     loaded = load_model(checkpoint, "cpu", "float32")
     operations = TritonOperations(float8=float8, launch=launched)
