@@ -32,7 +32,8 @@ class System:
     def log(self) -> Path:
         return self.folder / "up.log"
 
-    def start(self) -> None:
+    def start(self, *, healthy: bool = True) -> None:
+        """Until it is healthy, or answers at all."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "deploy", "up"],
@@ -43,9 +44,9 @@ class System:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_healthy()
+        self._wait_until({"healthy"} if healthy else {"healthy", "degraded"})
 
-    def _wait_until_healthy(self) -> None:
+    def _wait_until(self, statuses: set[str]) -> None:
         end = time.monotonic() + _START_SECONDS
         with httpx.Client(base_url=self.url, trust_env=False, timeout=5) as client:
             while time.monotonic() < end:
@@ -53,7 +54,7 @@ class System:
                 if self._process.poll() is not None:
                     break
                 with contextlib.suppress(httpx.TransportError):
-                    if client.get("/health").json()["status"] == "healthy":
+                    if client.get("/health").json()["status"] in statuses:
                         return
                 time.sleep(0.2)  # another process: nothing of it can be awaited
         tail = self.log.read_text(errors="replace")[-4000:]

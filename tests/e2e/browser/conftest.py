@@ -46,6 +46,7 @@ def page(browser: Browser) -> Iterator[Page]:
             troubles.append(said.text)
             if said.type == "error"
             and "status of 4" not in said.text  # a refusal, told on the page
+            and "ERR_CONNECTION_REFUSED" not in said.text  # a server that restarts
             else None
         ),
     )
