@@ -147,6 +147,7 @@ class Attempts:
         self._wait_until(item, now + seconds)
 
     def _wait_until(self, item: Item, at: float) -> None:
+        self._state.items.take_out(item)
         item.ready_at, item.state, item.peer = at, "waiting", None
         heapq.heappush(self._waiting, (item.ready_at, self._state.sequence(), item))
 

@@ -139,7 +139,7 @@ class Core:
             self.endings.pulse(now)
             self.outages.look(now)
             self.book.stale(now)
-            self.feeder.unpark()
+            self.feeder.unpark()  # some may wait for what is no longer so
         return self.flush(now)
 
     def next_deadline(self) -> float:
@@ -172,6 +172,8 @@ class Core:
         """Hand out what can be handed out by now."""
         self.feeder.feed()
         self.dispatcher.run(now)
+        if self.feeder.unpark_next():  # what went out has made room
+            self.dispatcher.run(now)
         self.attempts.tick(now)  # a verdict that waits for nothing is said at once
         return self.state.take_commands()
 
@@ -194,8 +196,7 @@ class Core:
             if item is not None and item.state != "verdict":
                 if message.outcome == "done":
                     self.outages.sent_back.was_read(item)
-                self.items.take_out(item)
-                item.state, item.peer = "answered", peer.id
+                self.items.answered(item, peer.id)
             self.answers.pass_on(peer, message, payload, digest)
         else:
             self.state.send(peer.id, Committed((key,)))

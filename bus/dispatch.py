@@ -75,8 +75,7 @@ class Dispatcher:
 
     def _send(self, item: Item, peer: Peer, now: float) -> None:
         self._lease += 1
-        item.lease = self._lease
-        item.state, item.peer, item.sent_at = "leased", peer.id, now
+        self._state.items.send_out(item, peer.id, self._lease, now)
         peer.leases[item.key] = Lease(sent_at=now)
         self._state.counters["leases"] += 1
         header = {**item.header, "attempt": item.attempts + 1, "crashes": item.crashes}

@@ -1,26 +1,21 @@
-"""When split works on which job (a window of pages per job, a limit of bytes per service), and
-what comes of it.
+"""When split works on which job (a window of pages per job, one of bytes for all), and what
+comes of it.
 """
 
 from typing import Any
 
 from bus.jobs import BrokerJob
-from bus.queues import Item
+from bus.queues import Item, LaneQueue
 from bus.state import BusState
 from shared.messages import PageReady, SplitDone, parse_page_key, split_key
-from shared.settings import MIB
-
-STARVING_FACTOR = 2  # a job with nothing here gets in up to so many times the limit
-UNKNOWN_FACTOR = 4  # and one whose first chunk is not out: nobody knows yet where its pages go
-UNPARK_PART = 16  # parked tasks are looked at again when this part of the limit came free
 
 
 class Feeder:
-    """Makes split tasks for hungry jobs; parks them while their service holds too many bytes."""
+    """Makes split tasks for hungry jobs; parks them while their pages would find no room."""
 
     def __init__(self, state: BusState) -> None:
         self._state = state
-        self._peak_bytes = 0
+        self._window = state.items.window
 
     def feed(self) -> None:
         """Give split tasks to the jobs that have room ahead of their engine."""
@@ -32,63 +27,85 @@ class Feeder:
             item = Item(key=key, job=job.id, service="split", lane=job.lane, header={})
             state.items.add(item)
             state.items.push(item)
-        if state.items.parked:
-            held = state.items.total_bytes
-            self._peak_bytes = max(self._peak_bytes, held)
-            if (self._peak_bytes - held) * UNPARK_PART >= state.settings.queue_mib * MIB:
-                self.unpark()
 
     def admit(self, item: Item) -> bool:
         """Whether this split task may leave now; if not, it is parked."""
-        state = self._state
+        state, window = self._state, self._window
         job = state.book.get(item.job)
         here = state.items.pages_of(item.job)
-        if job is None or self._has_room(job.services, here):
-            window = max(1, state.settings.window_pages - here)
-            engines = {p.hello.engine for p in state.peers.values() if p.is_ready_engine}
-            item.header = {
-                "cursor": list(job.cursor) if job else [0, ""],
-                "limit": min(state.settings.split_chunk_pages, window),
-                "engines": sorted(engines | state.expected),
-                **(self._take_rereads(job, item) if job else {}),
-            }
-            return True
-        if not state.items.parked:
-            self._peak_bytes = state.items.total_bytes
-        item.state = "parked"
-        state.items.parked[item.key] = item
-        return False
+        services = job.services if job else set()
+        for service in services or {""}:
+            if not window.has_room(service, not here):
+                state.items.park(item, service, starving=not here)
+                return False
+        most = min(state.settings.split_chunk_pages, window.pages(services))
+        limit = min(most, max(1, state.settings.window_pages - here))
+        engines = {p.hello.engine for p in state.peers.values() if p.is_ready_engine}
+        item.header = {
+            "cursor": list(job.cursor) if job else [0, ""],
+            "limit": limit,
+            "engines": sorted(engines | state.expected),
+            **(self._take_rereads(job, item, most) if job else {}),
+        }
+        pages = len(item.header.get("again", ())) or limit
+        state.items.promise(item, int(pages * window.usual_bytes(services)))
+        return True
 
-    def _take_rereads(self, job: BrokerJob, item: Item) -> dict[str, Any]:
+    def _take_rereads(self, job: BrokerJob, item: Item, most: int) -> dict[str, Any]:
         """Pages to read out of turn; those of a split process that was lost come first."""
         again = item.header.get("again", ())
         lost = {(page, asked): tuple(left) for page, asked, left in again}
         job.reread = {**lost, **job.reread}
-        chosen = list(job.reread)[: self._state.settings.split_chunk_pages]
+        chosen = list(job.reread)[:most]
         if not chosen:
             return {}
         pages = [[*page, list(job.reread.pop(page))] for page in chosen]
         return {"again": pages, "finished": job.finished}
 
+    def unpark_next(self) -> bool:
+        """Let a parked task of each kind that has room again ask; whether there was any.
+
+        One by one, as split takes them: with each that leaves there is less room.
+        """
+        items = self._state.items
+        if not items.parked or items.queue("split").pages:
+            return False
+        found = False
+        for (service, starving), parked in items.parked.items():
+            if parked.pages and self._window.has_room(service, starving):
+                self._push_parked(parked)
+                found = True
+        return found
+
     def unpark(self) -> None:
         """Let all parked tasks ask again."""
-        items = self._state.items
-        self._peak_bytes = items.total_bytes
-        while items.parked:
-            items.push(items.parked.popitem(last=False)[1])
+        for parked in self._state.items.parked.values():
+            while parked.pages:
+                self._push_parked(parked)
+
+    def _push_parked(self, parked: LaneQueue) -> None:
+        item = parked.pop()
+        assert item is not None
+        self._state.items.push(item)
 
     def page_ready(self, message: PageReady, payload: tuple[Any, ...], digest: int) -> None:
         """A page from split: new, or the bytes of one that a worker holds already."""
         state = self._state
         item = state.items.get(message.key)
         if item is not None:
-            if not item.has_payload and item.state != "verdict":
+            if item.is_out and not item.has_payload:
                 item.header, item.service = dict(message.header), message.service
-                state.items.set_payload(item, payload, digest)  # counted for where it goes now
+                state.items.set_payload(item, payload, digest)
             return
         job = state.book.get(message.job)
-        if job is None or parse_page_key(message.key)[0] != job.id:
+        of_job, page, asked = parse_page_key(message.key)
+        if job is None or of_job != job.id:
             return  # cancelled meanwhile
+        job.services.add(message.service)
+        if not self._window.takes(message.service):
+            state.counters["pages_put_off"] += 1
+            state.book.reread(job.id, (page, asked), job.left.get((page, asked), ()))
+            return
         item = Item(
             key=message.key,
             job=job.id,
@@ -104,10 +121,12 @@ class Feeder:
             item.refusals = trials.refusals
             item.crashes, item.alone = max(item.crashes, trials.crashes), trials.alone
             item.tries = list(trials.tries)
-        job.services.add(item.service)
         state.items.add(item)
         state.items.set_payload(item, payload, digest)
         state.items.push(item)
+        task = state.items.get(split_key(job.id))
+        if task is not None and task.promised:
+            state.items.promise(task, max(0, task.promised - item.size))
 
     def split_done(self, message: SplitDone, now: float) -> None:
         """A chunk is out; one of an earlier lease says nothing about this one."""
@@ -115,11 +134,3 @@ class Feeder:
         if item is not None and item.lease == message.lease:
             self._state.items.remove(item)
             self._state.book.split_done(message.job, message.cursor, now, finished=message.finished)
-
-    def _has_room(self, services: set[str], here: int) -> bool:
-        items = self._state.items
-        limit = self._state.settings.queue_mib * MIB
-        if not services:
-            return items.total_bytes < UNKNOWN_FACTOR * limit
-        allowed = limit if here else STARVING_FACTOR * limit
-        return all(items.bytes.get(service, 0) < allowed for service in services)

@@ -30,7 +30,7 @@ class BrokerJob:
 
     `again` asks for a new scan once the chunk under way is out; `services` are those that its
     pages have gone to. `reread` are pages that split reads once more out of turn, each with the
-    engine that it has left and others that would not read it either, or ().
+    engine that it has left and others that would not read it either, or (); `left` remembers those.
     """
 
     id: str
@@ -42,6 +42,7 @@ class BrokerJob:
     idle_since: float = 0.0
     services: set[str] = field(default_factory=set)
     trials: dict[str, Trials] = field(default_factory=dict)
+    left: dict[PageKey, tuple[str, ...]] = field(default_factory=dict)
     reread: dict[PageKey, tuple[str, ...]] = field(default_factory=dict)
 
     def restart(self) -> None:
@@ -102,6 +103,8 @@ class JobBook:
         known = self._jobs.get(job)
         if known is not None:
             known.reread[page] = left
+            if left:
+                known.left[page] = left
             self._hungry[job] = None
 
     def split_done(self, job: str, cursor: tuple[int, str], now: float, *, finished: bool) -> None:

@@ -23,7 +23,8 @@ class Item:
     (host, pid) of the process whose end was charged last; `alone` is set for a page that must not
     run beside others again; `silences` counts processes that went silent over it. `sent_back_at` is
     when its engine first sent it back unread (0: it has not). `tries` are told with its answer (see
-    `bus.tries`).
+    `bus.tries`). A page that `is_out` is at a worker; `promised` are the bytes of the pages that a
+    split task may still make (see `bus.window`).
     """
 
     key: str
@@ -52,6 +53,9 @@ class Item:
     tries: list[dict[str, Any]] = field(default_factory=list)
     size: int = field(default=MIN_ITEM_BYTES)
     has_payload: bool = True
+    is_out: bool = False
+    promised: int = 0
+    parked_for: tuple[str, bool] = ("", False)
 
     @property
     def is_split(self) -> bool:
@@ -115,14 +119,17 @@ class LaneQueue:
         self.pages -= 1
         self.bytes -= item.size
 
-    def move(self, job: str, lane: str) -> None:
-        """All that waits of one job, to the end of another lane."""
+    def move(self, job: str, lane: str, state: str = "queued") -> None:
+        """All that waits of one job, to the end of another lane; it stays in this state."""
         for jobs in self._strict:
+            if jobs is self._lanes[lane]:
+                continue  # it keeps its place there
             for item in jobs.pop(job, ()):
                 self.pages -= 1
                 self.bytes -= item.size
                 item.lane = lane
                 self.push(item)
+                item.state = state
 
     def jobs(self) -> int:
         """How many jobs have something waiting here."""

@@ -124,8 +124,7 @@ class Roster:
             item.crashes, item.charged_to = item.crashes - 1, None  # it lives after all
         if item.peer != peer.id:  # whether its bytes came from split before this Hello or not
             self._state.counters["adopted"] += 1
-        item.peer, item.lease, item.sent_at = peer.id, lease, now
-        item.state = "answered" if stage == "answered" else "leased"
+        self._state.items.adopt(item, peer.id, lease, now, stage)
 
     def _adopted(self, peer: Peer, key: str) -> Item:
         job = parse_page_key(key)[0]

@@ -11,8 +11,9 @@ from bus.peers import Peer
 from bus.places import Places
 from bus.queues import Item
 from bus.suspects import Suspects
-from shared.messages import Message, Publish, Revoke
-from shared.settings import Settings
+from bus.window import Window
+from shared.messages import Message, Publish, Revoke, parse_page_key
+from shared.settings import MIB, Settings
 
 
 class BusState:
@@ -23,7 +24,7 @@ class BusState:
         self.epoch = epoch
         self.unix_offset = 0.0  # from readings of the clock, which never goes back, to Unix time
         self.peers: dict[bytes, Peer] = {}
-        self.items = Ledger()
+        self.items = Ledger(Window(settings.queue_mib * MIB))
         self.book = JobBook(self.items.pages_of)
         self.suspects = Suspects()
         self.places = Places()
@@ -71,7 +72,7 @@ class BusState:
         return None if peer is None or peer.status.get("state") == "blocked" else peer.id
 
     def requeue(self, item: Item, *, front: bool = True) -> None:
-        """Back to the head of its job; without its bytes it is read again from the store."""
+        """Back to the head of its job; without its bytes split reads it again, out of turn."""
         self.items.take_out(item)
         item.peer = None
         if item.has_payload:
@@ -80,7 +81,8 @@ class BusState:
             return
         self._keep_trials(item, item.refusals)
         self.items.remove(item)
-        self.book.rescan(item.job)
+        _, page, asked = parse_page_key(item.key)
+        self.book.reread(item.job, (page, asked))
 
     def reread(self, item: Item, page: PageKey, left: tuple[str, ...] = ()) -> None:
         """The page goes on to another attempt, perhaps elsewhere: split reads it again at once."""

@@ -65,7 +65,7 @@ class Settings:
     reader_memory_mib: int = _setting(2048, "Memory of the process that opens a document.")
     preview_pixels: int = _setting(1200, "Long side of a page's preview image, in pixels.")
     window_pages: int = _setting(16, "Pages of one job that the broker holds ahead of its engine.")
-    queue_mib: int = _setting(256, "Payload that the broker holds for one service, in MiB.")
+    queue_mib: int = _setting(128, "Pages that wait in the broker, of all services, in MiB.")
 
     merge_skip: tuple[str, ...] = _setting(
         (), "Steps of merging to leave out for all jobs, by commas (see ARCHITECTURE)."

@@ -135,9 +135,9 @@ class Exchange:
         assert len(core.items) == 0
         assert len(core.answers) == 0
         assert len(core.book) == 0
-        assert core.items.total_bytes == 0
-        assert not any(core.items.bytes.values()), core.items.bytes
-        assert not core.items.parked
+        assert core.items.window.total == core.items.window.promised == 0
+        assert not any(core.items.window.held.values()), core.items.window.held
+        assert not any(queue.pages for queue in core.items.parked.values())
         assert not core.state.suspects
         assert not any(queue.pages for queue in core.items.queues.values())
         assert not any(queue.bytes for queue in core.items.queues.values())

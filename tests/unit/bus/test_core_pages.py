@@ -254,6 +254,10 @@ def test_answers_of_a_lost_worker_are_given_out_again_after_a_grace():
     bus.wait(1.8, ("b", "collect"))
     assert bus.keys("b") == []
     bus.wait(0.4, ("b", "collect"))
+    bus.hello("split", role="split")  # the broker let go of the bytes with the answer
+    (chunk,) = bus.tasks("split")
+    assert chunk.header["again"] == [[2, "fake", []]]
+    bus.page("j", 2)
     assert bus.keys("b") == [keys[1]]
 
 

@@ -40,7 +40,7 @@ def test_an_adopted_page_whose_worker_dies_is_read_again_with_its_crashes():
     bus.hello("a", held=[("j:1:fake", 7, "running")])
     bus.lose("a")
     (scan,) = bus.tasks("split")
-    assert scan.header["cursor"] == [0, ""]
+    assert scan.header["again"] == [[1, "fake", []]]
     bus.page("j", 1)
     bus.hello("b")
     (task,) = bus.tasks("b")
@@ -67,7 +67,12 @@ def test_the_bytes_of_an_adopted_page_count_where_it_goes_now():
     bus.hello("collect", role="collect", credit=10)
     bus.hello("a", held=[("j:1:fake", 7, "running")])
     bus.say("split", PageReady("j:1:fake", "j", "recognize.other", {}), (b"x" * MIB,))
-    assert bus.core.items.bytes == {"recognize.other": MIB}
+    item = bus.core.items.get("j:1:fake")
+    assert (item.is_out, item.size, item.service) == (True, MIB, "recognize.other")
+    assert bus.core.items.window.total == 0  # its worker's credit stands for it
+    bus.lose("a")
+    assert bus.core.items.window.held == {"recognize.other": MIB}
+    bus.hello("a", held=[("j:1:fake", 7, "running")])
     bus.say("a", Result("j:1:fake", 7, "done", {}))
     bus.commit("j:1:fake")
     bus.say("collect", Closed(("j",)))
@@ -170,25 +175,6 @@ def test_split_works_a_window_ahead_and_no_further():
         bus.commit(task.key)
     (task,) = bus.tasks("split")
     assert task.header["cursor"] == [8, "fake"]
-
-
-def test_bytes_that_are_out_count_too():
-    bus = Exchange(queue_mib=1, window_pages=100, split_chunk_pages=4)
-    bus.hello("split", role="split")
-    bus.hello("collect", role="collect")
-    bus.hello("a", credit=100)
-    bus.submit("j")
-    sent = 0
-    while tasks := bus.tasks("split"):
-        for _ in range(4):
-            sent += 1
-            bus.page("j", sent, size=MIB // 4)
-        bus.split_done(tasks[0], sent, finished=False)
-    assert sent == 4  # all of them are with the worker, and the broker still holds them
-    (first, *_rest) = bus.tasks("a")
-    bus.answer("a", first)
-    bus.commit(first.key)
-    assert bus.tasks("split")
 
 
 def test_an_interactive_job_is_split_before_two_thousand_waiting_ones():
