@@ -26,7 +26,16 @@ def job(browser, system: System, tmp_path_factory: pytest.TempPathFactory) -> st
 
 
 def screens(job: str) -> list[str]:
-    return ["/", "/jobs", "/jobs?q=avalon", "/jobs?q=nowhere", f"/jobs/{job}", "/system", "/docs"]
+    return [
+        "/",
+        "/jobs",
+        "/jobs?q=avalon",
+        "/jobs?q=nowhere",
+        f"/jobs/{job}",
+        f"/jobs/{job}/compare",
+        "/system",
+        "/docs",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -53,6 +62,31 @@ def test_open_dialogs_have_no_serious_barriers(page: Page, system: System, job: 
         assert [v["id"] for v in found if v["impact"] in SERIOUS] == []
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_hidden()  # keys do nothing until then
+
+
+CONTROLS = """() => {
+    const kinds = "a[href], button, input, select, summary, [tabindex]";
+    const all = [...document.querySelectorAll(kinds)];
+    const stops = all.filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility()
+        && one.getAttribute("aria-disabled") !== "true" && one.id !== "main"
+        && !(one.type === "radio" && !one.checked));
+    window.unreached = new Set(stops);
+    window.unseen = [];
+    addEventListener("focusin", ({ target }) => {
+        window.unreached.delete(target);
+        if (!target.matches(":focus-visible")) window.unseen.push(target.outerHTML.slice(0, 90));
+    });
+    return stops.length;
+}"""
+
+
+def test_tab_reaches_every_control(page: Page, system: System, job: str):
+    for path in [*screens(job), "/nothing-here"]:
+        page.goto(system.url + path)
+        for _ in range(page.evaluate(CONTROLS) + 3):
+            page.keyboard.press("Tab")
+        left = page.evaluate("[...window.unreached].map((one) => one.outerHTML.slice(0, 120))")
+        assert (path, left, page.evaluate("window.unseen")) == (path, [], [])
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -1,6 +1,7 @@
 """A server with an API key, used by a person."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import System
@@ -20,6 +21,7 @@ def locked(system: System):
 def test_a_person_signs_in_and_out(page: Page, locked: System):
     page.goto(f"{locked.url}/jobs")
     page.wait_for_url("**/login")
+    assert Axe().run(page).violations_count == 0
     page.get_by_label("API key").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not known")
