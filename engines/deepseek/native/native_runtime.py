@@ -38,6 +38,7 @@ from shared.errors import OutsideFailed, PageFailed
 if TYPE_CHECKING:
     from engines.deepseek.native.rehearsal import Rehearsal
 
+REHEARSAL_BYTES = 8 << 30  # two layers and a chunk's activations must not be in the weights' way
 MOST_TOKENS = 16384  # of one page: a larger context only costs tables
 _REASONS = {fields.STOPPED: STOP, fields.LIMITED: LENGTH, LOOPED: LOOP}
 
@@ -76,6 +77,8 @@ class NativeRuntime(Runtime):
         if self._float8 and (reason := why_not_float8()):
             raise OutsideFailed(f"The KV cache cannot be float8: {reason}.", code="no_gpu")
         checkpoint = find_checkpoint(self._model)
+        # cuDNN's attention plans anew for each shape: 36 ms a step, seen on an H200.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         rehearsal = self._rehearse(checkpoint) if self._device != "cpu" else None
         try:
             loaded = load_model(checkpoint, self._device, self._dtype)
@@ -96,8 +99,7 @@ class NativeRuntime(Runtime):
                 "The transformers runtime reads it.",
                 code="not_native",
             )
-        # cuDNN's attention plans anew for each shape: 36 ms a step, seen on an H200.
-        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_cudnn_sdp(False)  # as in `load`
         try:
             self._runner = self._build(loaded)
             assert self._sizes is not None
@@ -197,9 +199,10 @@ class NativeRuntime(Runtime):
         max_tokens = min(int(text.max_position_embeddings), MOST_TOKENS)
         elements = 2 * text.num_hidden_layers * text.num_attention_heads * text.head_dim
         weights = sum(file.stat().st_size for file in checkpoint.path.glob("*.safetensors"))
-        sizes = self._sizes_for(free_bytes(device) - weights, elements, max_tokens)
-        if sizes is None:
-            return None  # `adopt` says so
+        left = free_bytes(device) - weights
+        sizes = self._sizes_for(left, elements, max_tokens)
+        if sizes is None or left < REHEARSAL_BYTES:
+            return None  # the weights come first
         plan = _plain_page(checkpoint.family, sizes.max_tokens)
         kinds = (self._dtype, self._float8, _device_name(device))
         stamp = stamp_of(checkpoint, sizes, kinds)

@@ -10,7 +10,7 @@ import torch
 from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.image_plan import plan_image
 from engines.deepseek.loading import load_model
-from engines.deepseek.native import rehearsal
+from engines.deepseek.native import native_runtime, rehearsal
 from engines.deepseek.native.operations_triton import TritonOperations
 from engines.deepseek.native.runner import Runner
 from engines.deepseek.native.sizes import Sizes
@@ -97,3 +97,28 @@ def _kept(make: Callable[..., object], layers: list[int]) -> Callable[..., objec
         return model
 
     return made
+
+
+@pytest.mark.parametrize(("gib", "before", "rehearses"), [(9, 0, 1), (4, 0, 0), (9, 1, 0)])
+def test_it_is_rehearsed_once_and_only_where_the_weights_leave_room(
+    models: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    gib: int,
+    before: int,
+    rehearses: int,
+) -> None:
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(native_runtime, "free_bytes", lambda _: gib << 30)
+    monkeypatch.setattr(native_runtime, "_device_name", lambda _: "a GPU")
+    begun: list[Path] = []
+    monkeypatch.setattr(
+        rehearsal, "Rehearsal", lambda *_, stamp, float8: begun.append(stamp) or float8
+    )
+    runtime = native_runtime.NativeRuntime(str(models["deepseek-ocr"]))
+    checkpoint = find_checkpoint(str(models["deepseek-ocr"]))
+    for _ in range(before):
+        runtime._rehearse(checkpoint)
+        begun.pop().touch()
+    runtime._rehearse(checkpoint)
+    assert len(begun) == rehearses
