@@ -17,15 +17,28 @@ from store.page_keys import Key
 
 Values = Mapping[str, Any]
 
+# drivers take and give these as they are; of truth values what comes back is true or not
+_PLAIN = (sa.Boolean, sa.Integer, sa.String, sa.Float, sa.LargeBinary, sa.types.NullType)
+
 
 class Prepared:
     """One statement, without lists in it. Rows come as the driver has them: True may be 1."""
 
     _make: Callable[[Sequence[Any]], Any] | None = None
 
-    def __init__(self, statement: sa.Executable, columns: Sequence[str] | None = None) -> None:
-        """An insert names the `columns` that it gets; None: all of the table."""
-        self._statement = statement
+    def __init__(
+        self,
+        statement: sa.Executable,
+        columns: Sequence[str] | None = None,
+        *,
+        items: Sequence[str] = (),
+    ) -> None:
+        """An insert names the `columns` that it gets; None: all of the table.
+
+        items: values that come as `as_items` writes them. TypeError, when it is first run, for any
+        other of a type that SQLAlchemy would convert.
+        """
+        self._statement, self._items = statement, items
         self._columns = columns
         self._compiled: dict[str, _Compiled] = {}
 
@@ -46,7 +59,8 @@ class Prepared:
         name = connection.dialect.name
         compiled = self._compiled.get(name)
         if compiled is None:
-            compiled = _Compiled(self._statement, self._columns, connection.dialect)
+            dialect = connection.dialect
+            compiled = _Compiled(self._statement, self._columns, dialect, self._items)
             self._compiled[name] = compiled
         return compiled
 
@@ -55,16 +69,21 @@ class _Compiled:
     """The SQL of one database, and how it wants its values."""
 
     def __init__(
-        self, statement: sa.Executable, columns: Sequence[str] | None, dialect: sa.Dialect
+        self,
+        statement: sa.Executable,
+        columns: Sequence[str] | None,
+        dialect: sa.Dialect,
+        items: Sequence[str],
     ) -> None:
         made: Any = statement.compile(  # type: ignore[attr-defined]
             dialect=dialect, column_keys=columns
         )
+        _refuse_conversions(statement, made, items)
         self.sql = str(made)
         self._known = {
             name: _as_driver(bind, dialect)
             for bind, name in made.bind_names.items()
-            if bind.value is not None
+            if not bind.required
         }
         self._places = _getter(made.positiontup) if made.positional else None
 
@@ -72,6 +91,16 @@ class _Compiled:
         """For the driver: by place or by name, with the constants of the statement."""
         row = {**self._known, **values} if self._known else values
         return self._places(row) if self._places else row
+
+
+def _refuse_conversions(statement: sa.Executable, made: Any, items: Sequence[str]) -> None:
+    """TypeError for a type that SQLAlchemy would convert, on the way in or out."""
+    binds = made.bind_names.items()
+    coming_in = [bind for bind, name in binds if bind.required and name not in items]
+    for column in (*coming_in, *getattr(statement, "selected_columns", ())):
+        kind = column.type
+        if isinstance(kind, sa.Enum) or not isinstance(kind, _PLAIN):
+            raise TypeError(f"{column.key} is {kind!r}: it would have to be converted.")
 
 
 def _as_driver(constant: sa.BindParameter[Any], dialect: sa.Dialect) -> Any:

@@ -17,7 +17,7 @@ _IS_KEY = (
 )
 
 OPEN_OF_KEYS = of_keys(pages).where(sa.or_(*(pages.c.state == state for state in OPEN_PAGES)))
-OPEN_PAGES_OF_KEYS = Prepared(OPEN_OF_KEYS)
+OPEN_PAGES_OF_KEYS = Prepared(OPEN_OF_KEYS, items=("keys",))
 LAST_RESULT = Prepared(sa.select(sa.func.max(results.c.id).label("last")))
 ADD_RESULTS = Prepared(sa.insert(results))
 COUNT = Prepared(

@@ -11,7 +11,8 @@ trip    one page out at a time: to the first event that says that it is committe
 starve  a job of one page, alone and behind a book of 1,000 pages of 5 ms
 fifo    the same page behind the book in one queue, as where nothing is fair
 worker  kill -9 of a busy engine process: to the start of its page elsewhere
-broker  kill -9 of the broker: to the next committed page; and how many pages ran twice
+broker  kill -9 of the broker: to the next committed page; how many of those in
+        hand the new one adopted, and how many ran twice
 """
 
 import argparse
@@ -21,8 +22,10 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 
@@ -211,7 +214,7 @@ def _runs(log: Path, count: int) -> list[tuple[int, float]]:
 
 def broker_kills(rounds: int, pages: int = 400) -> None:
     """kill -9 of the broker in the middle of a job of 20 ms pages; a new one at once."""
-    resumed, repeated, in_hand = [], 0, 0
+    resumed, repeated, in_hand, adopted = [], 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         os.environ["QUIRE_TEST_RUN_LOG"] = str(log)
@@ -222,16 +225,17 @@ def broker_kills(rounds: int, pages: int = 400) -> None:
                 system.submit(job)
                 while system.store.job(job.id).counts.done < pages // 4:
                     _serve_all(system, job.id, pages)
+                in_hand += sum(w["in_flight"] for w in system.table().workers if _is_engine(w))
                 system.kill("broker")
                 system.processes["broker"].wait()
                 killed, before = time.monotonic(), system.store.job(job.id).counts.done
-                in_hand += 2 * 4
                 system.start("broker", "broker")
                 while system.store.job(job.id).counts.done <= before + 8:
                     _serve_all(system, job.id, pages)
                 resumed.append(time.monotonic() - killed)
                 while system.store.job(job.id).counts.done < pages:
                     _serve_all(system, job.id, pages)
+                adopted += int(system.table().counters.get("adopted", 0))
             begun = Counter(line.split()[0] for line in log.read_text().splitlines())
             repeated += sum(begun[page_key(job.id, n, ENGINE)] - 1 for n in range(1, pages + 1))
         del os.environ["QUIRE_TEST_RUN_LOG"]
@@ -240,8 +244,13 @@ def broker_kills(rounds: int, pages: int = 400) -> None:
         rounds=rounds,
         resumed_worst_s=round(max(resumed), 2),
         pages_in_hand=in_hand,
+        adopted=adopted,
         run_twice=repeated,
     )
+
+
+def _is_engine(row: Mapping[str, Any]) -> bool:
+    return row["role"] == "engine"
 
 
 def _serve_all(system: RateSystem, job: str, pages: int) -> None:

@@ -1,10 +1,14 @@
 """Jobs are ended in threads that outlive whatever one job, or the janitor, does."""
 
+import sqlite3
+import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from shared.errors import OutsideFailed
 from shared.messages import Closed, Publish
 from shared.settings import Settings
 from shared.states import JobState
@@ -134,3 +138,33 @@ def test_wishes_are_heard_after_a_failure_that_nobody_foresaw(store, monkeypatch
     store.want(job.id, "merge")
     wait_for(lambda: store.wish(job.id, "merge") is None)
     followups.stop(until=time.monotonic() + 10)
+
+
+def test_the_log_of_commits_is_brought_home_beside_the_commits(
+    store, made, monkeypatch, caplog, tmp_path
+):
+    """Each second, also after it could not be done, of which is told once."""
+    calm, calls = store.checkpoint, []
+
+    def checkpoint():
+        calls.append(1)
+        if len(calls) <= 2:
+            raise OutsideFailed("the disk is full.", code="disk_full")
+        calm()
+
+    monkeypatch.setattr(store, "checkpoint", checkpoint)
+    complete(store)
+    with sqlite3.connect(tmp_path / "quire.db") as database:
+        wait_for(lambda: len(calls) > 2 and _brought_home(database))
+    database.close()
+    assert caplog.text.count("the log of commits grows: the disk is full.") == 1
+
+
+def _brought_home(database: sqlite3.Connection) -> bool:
+    """Nothing of the log is left to move; a look that does not move anything itself."""
+    with (Path(database.execute("PRAGMA database_list").fetchone()[2] + "-shm")).open(
+        "rb"
+    ) as index:
+        header = index.read(100)
+    frames, moved = struct.unpack_from("=I", header, 16)[0], struct.unpack_from("=I", header, 96)[0]
+    return frames > 0 and moved == frames
