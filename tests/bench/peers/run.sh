@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All peers, once: run.sh PYTHON. Needs Debian's redis-server, and a Python with
+# All peers, once: run.sh PYTHON [OURS]. With OURS, the Python that has quire, quire is measured
+# first, in the same run. Needs Debian's redis-server, and a Python with
 # ray, taskiq, taskiq-redis, dramatiq[redis] and celery[redis]. Redis at its defaults, then again
 # (taskiq, Dramatiq, Celery) with every write on disk before it is answered.
 set -euo pipefail
@@ -16,6 +17,10 @@ serve() { # arguments of redis-server
   server=$!
   until redis-cli -p "$REDIS_PORT" ping >/dev/null 2>&1; do sleep 0.1; done
 }
+if [ -n "${2:-}" ]; then
+  ours=$(realpath -s "$2")
+  (cd "$here/../../.." && "$ours" -m tests.bench.bus_rate)
+fi
 cd "$here"
 "$python" on_ray.py tasks --large 300
 "$python" on_ray.py actors --large 300
