@@ -127,7 +127,8 @@ class Broker:
                     self._peer_of[descriptor] = peer_id
                     self._descriptor_of[peer_id] = descriptor
                     self._key_of[peer_id] = public
-                    log.info("%s is here (process %d)", message.worker, message.pid)
+                    if peer_id not in self.core.peers:  # others say it again
+                        log.info("%s is here (process %d)", message.worker, message.pid)
                 elif isinstance(message, Bye):
                     self._peer_of.pop(self._descriptor_of.pop(peer_id, -1), None)
                     self._key_of.pop(peer_id, None)
