@@ -203,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=768)
     parser.add_argument("--only", default=",".join(KINDS))
-    parser.add_argument("--out", type=Path, default=Path())
+    parser.add_argument("--out", type=Path, default=ROOT / "tests" / "bench" / "out")
     arguments = parser.parse_args()
     results = Results(arguments.out)
     results.add("ceilings", gpu=torch.cuda.get_device_name(), **measure_ceilings())
