@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from deploy.engine_names import require_known_engines
 from deploy.log_lines import Say, Terminal
 from deploy.ocr_output import OcrOutput
 from deploy.private_system import PrivateSystem, private_system
@@ -47,6 +48,7 @@ def run_ocr(settings: Settings, request: OcrRequest) -> int:
     require_supervision()
     parse_pages(request.pages)
     settings = with_engines(settings, request.engine)
+    require_known_engines(settings, "QUIRE_ENGINES" if request.engine == "auto" else "--engine")
     output = OcrOutput(request.output, request.format, overwrite=request.overwrite)
     terminal = Terminal(sys.stderr)
     say: Say = terminal if request.verbose else lambda _role, _line: None
@@ -203,7 +205,8 @@ class Conversion:
             self._fail(progress, name, f"cannot be written: {reason}")
             return
         if written:
-            progress.say(f"{name}: {job.counts.done} pages, {written}")
+            plural = "" if job.counts.done == 1 else "s"
+            progress.say(f"{name}: {job.counts.done} page{plural}, {written}")
         if failed:
             first = failed[0]
             self._fail(

@@ -12,13 +12,12 @@ from deploy import roles
 from deploy.addresses import endpoints_of, require_free
 from deploy.broker_line import BrokerLine
 from deploy.data_lock import DataLock
+from deploy.engine_names import require_known_engines
 from deploy.key_commands import require_keys
 from deploy.log_lines import Say, Terminal, secrets_of
 from deploy.plan import processes_of
 from deploy.supervisor import NAME, Supervisor, require_supervision
-from engines.registry import known_engines
-from shared.errors import Misconfigured
-from shared.settings import Settings, parse_engine
+from shared.settings import Settings
 
 _KNOCK_SECONDS = 0.1  # between two looks at /health while the web front starts
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  how to reach them
@@ -31,7 +30,7 @@ def run_up(settings: Settings) -> int:
     """
     require_supervision()
     endpoints = endpoints_of(settings)
-    require_known_engines(settings)
+    require_known_engines(settings, "QUIRE_ENGINES")
     require_keys(settings)
     specs = processes_of(settings)
     with DataLock(settings.data):
@@ -79,19 +78,6 @@ async def _up(settings: Settings, say: Say) -> int:
         await asyncio.gather(announcing, return_exceptions=True)
         context.destroy(linger=0)
     return 0 if presses < 2 else 130
-
-
-def require_known_engines(settings: Settings) -> None:
-    """Misconfigured names the engine that there is none of: no process of it could ever start."""
-    known = known_engines(settings)
-    for text in settings.engines:
-        name = parse_engine(text).name
-        if name not in known:
-            raise Misconfigured(
-                f"QUIRE_ENGINES names {name!r}, and there is no such engine. "
-                f"Known: {', '.join(known)}.",
-                param="engines",
-            )
 
 
 def url_of(settings: Settings) -> str:

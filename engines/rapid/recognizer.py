@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -34,11 +33,6 @@ QUICK, CAREFUL = 0.7, 0.9
 _SURE = 0.97
 
 
-class _Batch(NamedTuple):
-    members: list[int]  # numbers of the lines
-    squeeze: float
-
-
 def warm_up(runtime: Runtime) -> None:
     """Let the runtime compile every shape once, so that no page waits for it."""
     shapes = [(batch_size(width), HEIGHT, width, 3) for width in BUCKETS]
@@ -49,42 +43,39 @@ def warm_up(runtime: Runtime) -> None:
 def recognize_lines(
     lines: Sequence[LineImage], runtime: Runtime, progress: Callable[[], None]
 ) -> list[Text]:
-    """The text of each line and its confidence, in the order of the lines.
-
-    Lines that are doubtful by the time that all have been sent are sent again in the same breath,
-    the last few after it, so the streams seldom wait.
-    """
+    """The text of each line and its confidence, in the order of the lines."""
     texts: list[Text] = [("", 0.0)] * len(lines)
-    quick: set[int] = set()  # read quickly, not yet carefully
+    _read(range(len(lines)), lines, texts, QUICK, runtime, progress)
+    doubtful = [number for number, (_, confidence) in enumerate(texts) if confidence < _SURE]
+    _read(doubtful, lines, texts, CAREFUL, runtime, progress)
+    return texts
 
-    def done(tag: _Batch, indices: Integers, probabilities: Floats) -> None:
-        for row, number in enumerate(tag.members):
+
+def _read(
+    numbers: Sequence[int],
+    lines: Sequence[LineImage],
+    texts: list[Text],
+    squeeze: float,
+    runtime: Runtime,
+    progress: Callable[[], None],
+) -> None:
+    """Put into `texts` what the lines of these numbers say."""
+
+    def done(tag: list[int], indices: Integers, probabilities: Floats) -> None:
+        for row, number in enumerate(tag):
             texts[number] = decode(indices[row], probabilities[row], runtime.characters)
-        if tag.squeeze == QUICK:
-            quick.update(tag.members)
 
-    def doubtful() -> list[int]:
-        found = [n for n in sorted(quick.copy()) if texts[n][1] < _SURE]
-        quick.difference_update(found)
-        return found
-
-    def filled(numbers: Sequence[int], squeeze: float) -> Iterator[tuple[Pixels, _Batch]]:
+    def filled() -> Iterator[tuple[Pixels, list[int]]]:
         for width, members in batches_of([width_of(lines[n].size, squeeze) for n in numbers]):
             progress()
             images = np.full((batch_size(width), HEIGHT, width, 3), _PADDING, dtype=np.uint8)
             chosen = [numbers[member] for member in members]
             for row, number in enumerate(chosen):
                 images[row] = prepared(lines[number].pixels(), width, squeeze)
-            yield images, _Batch(chosen, squeeze)
+            yield images, chosen
 
-    def first_and_again() -> Iterator[tuple[Pixels, _Batch]]:
-        yield from filled(range(len(lines)), QUICK)
-        yield from filled(doubtful(), CAREFUL)
-
-    runtime.recognize(first_and_again(), done)
-    runtime.recognize(filled(doubtful(), CAREFUL), done)
+    runtime.recognize(filled(), done)
     progress()
-    return texts
 
 
 def batches_of(widths: Sequence[int]) -> list[tuple[int, list[int]]]:

@@ -1,8 +1,9 @@
 """Running heads, feet and page numbers that an engine took for text, known by repetition.
 
-A line is furniture when the same text, but for numbers that count with the pages, stands at the
-same height near the top or bottom of at least three pages, and of most pages between the first
-and the last of them (or of most right-hand or left-hand ones: books alternate).
+A line is furniture when the same text stands at the same height near the top or bottom of at
+least three pages, and of most pages between the first and the last of them (or of most right-hand
+or left-hand ones: books alternate). A number that counts with the pages may differ where page
+numbers stand, at the line's beginning or end; a numbered heading ("Part 3") or a sentence is text.
 """
 
 import re
@@ -21,6 +22,14 @@ _MAX_KEYS = 20_000  # texts remembered; the rare and old go first
 _CANDIDATES = frozenset({BlockType.TEXT, BlockType.HEADING, BlockType.FOOTNOTE, BlockType.TITLE})
 _HEADINGS = frozenset({BlockType.TITLE, BlockType.HEADING})
 _NUMBER = re.compile(r"\d+")
+_NUMBER_AT_AN_END = re.compile(
+    r"^\W*(?:(?:page|p|pg|seite|s|página|pagina|стр|第)\W*)?#|#\W*(?:页|頁)?\W*$"
+)
+_PAGE_WORDS = frozenset(
+    {"page", "p", "pg", "of", "seite", "s", "von", "página", "pagina", "de", "di", "sur"}
+    | {"стр", "из", "第", "共", "页", "頁"}
+)
+_SENTENCE_WORDS = 4  # a line of more words that ends like a sentence is one
 
 Key = tuple[str, str]
 
@@ -51,15 +60,23 @@ class _Seen:
             self.exact = Counter(dict(self.exact.most_common(32)))
 
     @property
-    def is_furniture(self) -> bool:
+    def repeats(self) -> bool:
+        """Whether it stands on enough pages, and on most between the first and the last."""
         if self.count < _MIN_PAGES:
             return False
         span = self.last - self.first + 1
         one_side = self.odd in {0, self.count}
-        if self.count * 2 <= (span // 2 + 1 if one_side else span):
-            return False
-        same = self.exact.most_common(1)[0][1] * 10 >= self.count * 6
-        return same or any(
+        return self.count * 2 > (span // 2 + 1 if one_side else span)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether most copies are equal, numbers too."""
+        return self.exact.most_common(1)[0][1] * 10 >= self.count * 6
+
+    @property
+    def counts(self) -> bool:
+        """Whether one of its numbers counts with the pages."""
+        return any(
             counter and counter.most_common(1)[0][1] * 10 >= self.count * 6
             for counter in self.offsets
         )
@@ -93,11 +110,16 @@ class FurnitureSurvey:
         changed: dict[int, Block] = {}
         for zone, block in _band_blocks(blocks):
             text = _normal(block.content)
-            place = _at(self._seen.get((zone, _NUMBER.sub("#", text)), []), _middle(block))
-            if place is None or not place.is_furniture:
+            shape = _NUMBER.sub("#", text)
+            place = _at(self._seen.get((zone, shape), []), _middle(block))
+            if place is None or not place.repeats:
                 continue
-            if block.type in _HEADINGS and place.first == page:
-                continue  # the heading itself, of which the running heads are copies
+            heading = block.type in _HEADINGS
+            if place.is_same:
+                if heading and place.first == page:
+                    continue  # the heading itself, of which the running heads are copies
+            elif not place.counts or not _is_page_number(shape, heading=heading):
+                continue
             kind = BlockType.HEADER if zone == "top" else BlockType.FOOTER
             if not any(character.isalpha() for character in text):
                 kind = BlockType.PAGE_NUMBER
@@ -122,6 +144,15 @@ def _band_blocks(blocks: Sequence[Block]) -> list[tuple[str, Block]]:
     bottom = sorted((b for b in fitting if b.bbox[1] >= 1 - _BAND), key=lambda b: -b.bbox[3])
     has_box = [("top", b) for b in top[:_PER_BAND] if b.bbox[3] > b.bbox[1]]
     return has_box + [("bottom", b) for b in bottom[:_PER_BAND]]
+
+
+def _is_page_number(shape: str, *, heading: bool) -> bool:
+    """Whether a line (its numbers as #) holds a page number, rather than counting its subject."""
+    words = [word for word in re.findall(r"[^\W\d_]+", shape) if word not in _PAGE_WORDS]
+    if heading:
+        return not words
+    is_sentence = len(words) > _SENTENCE_WORDS and shape.endswith((".", "!", "?", "。"))
+    return not is_sentence and _NUMBER_AT_AN_END.search(shape) is not None
 
 
 def _at(places: list[_Seen], height: float) -> _Seen | None:

@@ -77,7 +77,7 @@ def describe(error: Exception) -> tuple[str, str]:
         return error.code, str(error)
     detail = " ".join(_PATH.sub("the file", str(error)).split())[:200] or type(error).__name__
     if "Invalid number of pages" in detail:
-        return "damaged", "Its number of pages is impossible, or far too large to be read."
+        return "damaged", "Its number of pages is impossible, or far beyond QUIRE_MAX_PAGES."
     if isinstance(error, MemoryError) or any(word in detail.lower() for word in OUT_OF_MEMORY):
         return "out_of_memory", "It needs more memory than reading a document may take."
     return "damaged", f"It is damaged and could not be read ({detail.rstrip('.')})."

@@ -30,6 +30,7 @@ def quire(*arguments, **environ):
         (("engine", "x", "--gpu", "-1"), "gpu"),
         (("ocr",), "FILE"),
         (("ocr", "--format", "rtf", "x"), "rtf"),
+        (("ocr", "--engine", "foo", "x"), "--engine names 'foo', and there is no such engine"),
     ],
 )
 def test_wrong_usage(arguments, words):

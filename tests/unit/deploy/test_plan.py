@@ -54,4 +54,4 @@ def test_gpus_are_counted_among_those_given():
 
 def test_an_engine_that_there_is_none_of_is_named_before_anything_starts():
     with pytest.raises(Misconfigured, match="'wat'"):
-        require_known_engines(Settings(engines=("pymupdf", "wat")))
+        require_known_engines(Settings(engines=("pymupdf", "wat")), "QUIRE_ENGINES")

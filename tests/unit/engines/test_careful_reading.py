@@ -17,7 +17,7 @@ class Runtime:
 
     def recognize(self, batches, done):
         for images, tag in batches:
-            self.widths += [images.shape[2]] * len(tag.members)
+            self.widths += [images.shape[2]] * len(tag)
             bright = images[:, 0, 0, 0] > 200
             careful = images.shape[2] == bucket_of(width_of(SIZE, CAREFUL))
             indices = np.full((len(images), 1), 2 if careful else 1)

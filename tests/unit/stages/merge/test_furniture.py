@@ -33,6 +33,33 @@ def test_page_numbers_may_begin_anywhere_and_stand_in_words():
     assert kinds(pages) == [[BlockType.FOOTER]] * 5
 
 
+@pytest.mark.parametrize(
+    "head", ["{n} A Tale", "A Tale {n}", "Sensors 2023, 23, 871  {n} of 16", "第 {n} 页", "| {n} |"]
+)
+def test_a_page_number_stands_at_an_end_of_its_line(head):
+    found = kinds([page(("text", head.format(n=n), TOP)) for n in range(1, 6)])
+    assert not {BlockType.TEXT} & {kind for each in found for kind in each}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("heading", "Heading of part {n}"),
+        ("heading", "Exhibit {n}"),
+        ("text", "This is page number {n} of sixty."),
+        ("text", "Answer all of the questions in part {n}."),
+    ],
+)
+def test_numbered_subjects_and_sentences_are_text_on_every_page(kind, text):
+    pages = [page((kind, text.format(n=n), TOP)) for n in range(1, 9)]
+    assert kinds(pages) == [[BlockType(kind)]] * 8
+
+
+def test_a_heading_that_is_a_page_number_alone_is_furniture():
+    pages = [page(("heading", f"Page {n} of 9", TOP)) for n in range(1, 6)]
+    assert kinds(pages) == [[BlockType.HEADER]] * 5
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_twice_is_no_repetition(count):
     assert kinds([page(("text", "A Tale", TOP))] * count) == [[BlockType.TEXT]] * count
