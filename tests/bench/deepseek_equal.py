@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--families", default="deepseek-ocr-2,deepseek-ocr")
     parser.add_argument("--small", action="store_true", help="little models, for a CPU")
-    parser.add_argument("--out", type=Path, default=ROOT / "tests" / "bench" / "out")
+    parser.add_argument("--out", type=Path, default=Path("tests/bench/out"))
     arguments = parser.parse_args()
     results = Results(arguments.out, "equal.jsonl")
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -43,6 +43,7 @@ class Results:
         line = {"name": name, **values}
         self.lines.append(line)
         print(json.dumps(line), flush=True)
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -203,7 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=768)
     parser.add_argument("--only", default=",".join(KINDS))
-    parser.add_argument("--out", type=Path, default=ROOT / "tests" / "bench" / "out")
+    parser.add_argument("--out", type=Path, default=Path("tests/bench/out"))
     arguments = parser.parse_args()
     results = Results(arguments.out)
     results.add("ceilings", gpu=torch.cuda.get_device_name(), **measure_ceilings())
