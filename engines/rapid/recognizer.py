@@ -30,7 +30,7 @@ _PADDING = 127  # the middle gray, which is zero to the model
 # knows which: a line of which it is less than sure is read again at nine tenths, which makes no
 # more errors than the whole width. A seventh less work than nine tenths for all (SPEED.md).
 QUICK, CAREFUL = 0.7, 0.9
-_SURE = 0.97
+_SURE = 0.95
 
 
 def warm_up(runtime: Runtime) -> None:
