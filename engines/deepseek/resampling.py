@@ -1,9 +1,8 @@
 """Pillow's bicubic resize in whole numbers, on any torch device.
 
 The coefficients are Pillow's (src/libImaging/Resample.c): a filter as wide as the reduction, in
-22-bit fixed point, one pass across and one down, with rounding to bytes in between. Each pass
-gives Pillow's bytes. Which of the two comes first is Pillow's own affair (it differs by version
-and size) and moves single pixels by a few levels; here it is always across first.
+22-bit fixed point, one pass across and one down, with rounding to bytes in between. Because of that
+rounding the order of the two matters, by a few levels; it is that of the Pillow that is installed.
 """
 
 import math
@@ -11,20 +10,35 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
 PRECISION_BITS = 22  # 32 bits, less 8 for the pixel and 2 for the sum of coefficients
 _SUPPORT = 2.0  # the bicubic filter reaches two pixels to each side
 _A = -0.5
+_PILLOW = int(PIL.__version__.split(".", maxsplit=1)[0])
 
 
 def resize(pixels: Any, width: int, height: int) -> Any:
     """A uint8 tensor (rows, columns, 3) as one of `height` x `width`, on the same device."""
-    if pixels.shape[1] != width:
-        pixels = _pass(pixels, 1, width)
-    if pixels.shape[0] != height:
-        pixels = _pass(pixels, 0, height)
+    before = (pixels.shape[1], pixels.shape[0])
+    for axis in (1, 0) if across_first(before, (width, height)) else (0, 1):
+        size = width if axis else height
+        if pixels.shape[axis] != size:
+            pixels = _pass(pixels, axis, size)
     return pixels
+
+
+def across_first(before: tuple[int, int], after: tuple[int, int], pillow: int = _PILLOW) -> bool:
+    """Whether Pillow scales from `before` to `after`, (width, height), across and then down.
+
+    Pillow 13 begins with the height where it loses more than twice as many pixels as the width
+    does (Resample.c), Pillow 12.3 only where pages are a hundred times as high as wide (Image.py).
+    """
+    fewer_columns, fewer_rows = before[0] - after[0], before[1] - after[1]
+    if pillow < 13:
+        return fewer_rows <= 0 or before[1] <= before[0] * 100
+    return fewer_rows <= 0 or fewer_rows <= 2 * fewer_columns
 
 
 def _pass(pixels: Any, axis: int, size: int) -> Any:

@@ -1,7 +1,7 @@
 """The views of pages, made on the GPU, several pages at a time, from bytes that cross the bus once.
 
-A page is resized twice, for the view of the whole and for its tiles. All resizes of all pages are
-three launches: one across, one down, one that cuts, pads and normalises.
+A page is resized twice, for the view of the whole and for its tiles. All resizes of all pages that
+go across first are two launches, those that go down first two more; one cuts, pads and normalises.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from engines.deepseek.image_plan import ImagePlan
 from engines.deepseek.native.kernels import views as kernels
 from engines.deepseek.native.launching import Launch, run
 from engines.deepseek.pixels import Views, levels_of
-from engines.deepseek.resampling import PRECISION_BITS, coefficients
+from engines.deepseek.resampling import PRECISION_BITS, across_first, coefficients
 
 Pixels = bytes | memoryview
 _BLOCK = 512  # bytes of one program's result: three cache lines to read for each tap
@@ -51,11 +51,18 @@ class GpuViews:
         middle = torch.empty(batch.middle_bytes, dtype=torch.uint8, device=self._device)
         resized = torch.empty(batch.resized_bytes, dtype=torch.uint8, device=self._device)
         out = torch.empty(batch.out, dtype=self._levels.dtype, device=self._device)
-        for jobs, before, after in ((batch.across, source, middle), (batch.down, middle, resized)):
+        for jobs, across, before, after in (
+            (batch.first_across, True, source, middle),
+            (batch.first_down, False, source, middle),
+            (batch.then_down, False, middle, resized),
+            (batch.then_across, True, middle, resized),
+        ):
+            if not jobs:
+                continue
             blocks = triton.cdiv(3 * max(job[5] for job in jobs), _BLOCK)
             table = self._upload(torch.tensor(jobs, device="cpu"))
             self._launch(kernels.resize, (max(job[4] for job in jobs), blocks, len(jobs)))(
-                before, taps, table, after, after is middle, PRECISION_BITS, _BLOCK, num_warps=4
+                before, taps, table, after, across, PRECISION_BITS, _BLOCK, num_warps=4
             )
         side = max(image[6] for image in batch.images)
         self._launch(kernels.place, (side, len(batch.images)))(
@@ -81,8 +88,10 @@ class _Batch:
     """The tables of kernels.views for some pages, and the sizes of what lies between."""
 
     taps: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = field(default_factory=list)
-    across: list[list[int]] = field(default_factory=list)
-    down: list[list[int]] = field(default_factory=list)
+    first_across: list[list[int]] = field(default_factory=list)
+    first_down: list[list[int]] = field(default_factory=list)
+    then_down: list[list[int]] = field(default_factory=list)
+    then_across: list[list[int]] = field(default_factory=list)
     images: list[list[int]] = field(default_factory=list)
     source_bytes: int = 0
     middle_bytes: int = 0
@@ -107,13 +116,26 @@ class _Batch:
         self.source_bytes += 3 * plan.width * plan.height
 
     def _resize(self, plan: ImagePlan, width: int, height: int) -> None:
+        first = (self.source_bytes, self.middle_bytes)
+        then = (self.middle_bytes, self.resized_bytes)
+        if across_first((plan.width, plan.height), (width, height)):
+            self.first_across.append(self._across(first, plan, width, plan.height))
+            self.then_down.append(self._down(then, plan, height, width))
+            self.middle_bytes += 3 * plan.height * width
+        else:
+            self.first_down.append(self._down(first, plan, height, plan.width))
+            self.then_across.append(self._across(then, plan, width, height))
+            self.middle_bytes += 3 * plan.width * height
+
+    def _across(self, places: tuple[int, int], plan: ImagePlan, width: int, rows: int) -> list[int]:
         first, weights, count = self._taps(plan.width, width)
-        job = [self.source_bytes, self.middle_bytes, first, weights, plan.height, width]
-        self.across.append([*job, plan.width, plan.width - 1, count])
+        return [*places, first, weights, rows, width, plan.width, plan.width - 1, count]
+
+    def _down(
+        self, places: tuple[int, int], plan: ImagePlan, height: int, columns: int
+    ) -> list[int]:
         first, weights, count = self._taps(plan.height, height)
-        job = [self.middle_bytes, self.resized_bytes, first, weights, height, width]
-        self.down.append([*job, width, plan.height - 1, count])
-        self.middle_bytes += 3 * plan.height * width
+        return [*places, first, weights, height, columns, columns, plan.height - 1, count]
 
     def _image(self, size: tuple[int, int], top: int, left: int, side: int) -> None:
         """Of the last resized page of `size` (width, height)."""

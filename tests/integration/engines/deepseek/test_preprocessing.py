@@ -24,7 +24,7 @@ from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import
 from engines.deepseek.families import UNLIMITED, V1, V2, Family
 from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.pixels import make_views
-from engines.deepseek.resampling import resize
+from engines.deepseek.resampling import across_first, resize
 
 CPU = torch.device("cpu")
 
@@ -127,20 +127,68 @@ def test_pixels_are_the_references_for_thousands_of_sizes(family: Family) -> Non
     assert {0, 2, 3, 4, 5, 6} <= counts, counts
 
 
-def test_resizing_in_whole_numbers_gives_pillows_bytes() -> None:
+def _resizes() -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Sizes before and after: lying, standing, square, extreme; smaller, larger, as they were."""
     draw = random.Random(3)
-    noise = np.random.default_rng(3)
-    for _ in range(40):
+    for _ in range(300):
         before = draw.randint(1, 300), draw.randint(1, 300)
-        after = draw.randint(1, 200), draw.randint(1, 200)
+        yield before, (draw.randint(1, 200), draw.randint(1, 200))
+    for _ in range(100):  # around the place where Pillow 13 changes its order
+        before = draw.randint(20, 200), draw.randint(60, 300)
+        fewer = draw.randint(-5, 15)
+        after = before[0] - fewer, before[1] - 2 * fewer - draw.randint(-1, 2)
+        yield before, after
+    sides = (1, 2, 31, 64, 200)
+    for width in sides:
+        for height in sides:
+            for after in ((64, 64), (31, 200), (200, 31), (width, 31), (31, height)):
+                yield (width, height), after
+    # as high as a hundred widths and more, where Pillow 12.3 changes its order
+    yield from (((width, rows), (7, 90)) for width in (2, 3) for rows in (200, 201, 300, 301))
+
+
+def test_resizing_in_whole_numbers_gives_pillows_bytes() -> None:
+    noise = np.random.default_rng(3)
+    orders = {True: 0, False: 0}
+    for before, after in _resizes():
         image = noise.integers(0, 256, (before[1], before[0], 3), dtype=np.uint8)
         expected = np.array(Image.fromarray(image).resize(after, Image.Resampling.BICUBIC))
-        pixels = torch.from_numpy(image)
-        across_first = resize(pixels, *after)
-        down_first = resize(resize(pixels, before[0], after[1]), *after)
-        # Pillow takes either order
-        equal = [np.array_equal(found, expected) for found in (across_first, down_first)]
-        assert any(equal), (before, after)
+        found = resize(torch.from_numpy(image), *after)
+        assert np.array_equal(found, expected), (before, after)
+        orders[across_first(before, after)] += 1
+    assert min(orders.values()) >= 2, orders  # both came
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "twelve", "thirteen"),
+    [
+        ((1654, 2339), (724, 1024), True, True),  # A4 at 200 dpi, its view
+        ((1654, 2339), (1536, 2304), True, True),
+        ((2339, 1654), (1024, 724), True, True),
+        ((2339, 1654), (2304, 1536), True, False),  # the tiles of a page that lies
+        ((10, 100), (5, 90), True, True),  # twice as many rows as columns less: not more
+        ((10, 100), (5, 89), True, False),
+        ((10, 100), (20, 100), True, True),
+        ((10, 100), (20, 101), True, True),
+        ((10, 1001), (10, 1000), False, False),
+        ((10, 1000), (1, 990), True, True),
+        ((10, 1001), (1, 990), False, True),
+    ],
+)
+def test_the_order_of_passes_is_that_of_each_pillow(
+    before: tuple[int, int], after: tuple[int, int], twelve: bool, thirteen: bool
+) -> None:
+    assert across_first(before, after, 12) == twelve
+    assert across_first(before, after, 13) == thirteen
+
+
+@pytest.mark.parametrize("size", [(2339, 1654), (1654, 2339)], ids=["lying", "standing"])
+def test_the_scaled_pages_of_a4_are_pillows(size: tuple[int, int]) -> None:
+    plan = plan_image(V2, *size)
+    image = np.random.default_rng(4).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    for after in (plan.scaled, (plan.columns * plan.tile, plan.rows * plan.tile)):
+        expected = np.array(Image.fromarray(image).resize(after, Image.Resampling.BICUBIC))
+        assert np.array_equal(resize(torch.from_numpy(image), *after), expected), after
 
 
 def test_a_small_view_without_tiles_is_squeezed_for_v1() -> None:

@@ -205,6 +205,8 @@ def test_views_of_pages_of_mixed_sizes_are_those_of_the_cpu(
             (30, 44, 24, True),  # once more: it shares tables with the first
             (32, 24, 32, False),  # as large as its view: nothing moves
             (1, 50, 16, False),
+            (49, 35, 24, True),  # A4 that lies: its tiles are made down first (Pillow 13)
+            (3, 320, 16, False),
         )
     ]
     draw = np.random.default_rng(0)
