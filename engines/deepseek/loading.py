@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from engines.deepseek.checkpoint import Checkpoint
+from engines.deepseek.memory import ran_out
 from shared.errors import OutsideFailed
 
 
@@ -101,18 +102,18 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str) -> LoadedModel:
             checkpoint.path,
             config=config_class.from_dict(config),
             dtype=precision,
-            device_map={"": target} if target.type != "cpu" else None,
+            device_map={"": target},  # the CPU too: every test loads the way that a GPU does
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
         )
-    except torch.OutOfMemoryError as error:
-        raise OutsideFailed(
-            f"{device} has no memory left for {checkpoint.path.name}: free it, use another GPU "
-            "(deepseek:gpuN) or QUIRE_DEEPSEEK_DEVICE=cpu.",
-            code="out_of_memory",
-        ) from error
     except Exception as error:
+        if ran_out(error):
+            raise OutsideFailed(
+                f"{device} has no memory left for {checkpoint.path.name}: free it, use another GPU "
+                "(deepseek:gpuN) or QUIRE_DEEPSEEK_DEVICE=cpu.",
+                code="out_of_memory",
+            ) from error
         # safetensors, tokenizers and torch raise classes of their own, some only in private modules
         raise OutsideFailed(
             f"{checkpoint.path} cannot be loaded: {type(error).__name__}: {str(error)[:300]}",
