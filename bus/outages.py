@@ -80,7 +80,7 @@ class Outages:
         why = f"No process of {engine_of(service)} has taken pages for {seconds:.0f} s."
         for item in [item for item in self._state.items if item.service == service]:
             if item.state in _WAITS:
-                self._move(item, why, now)
+                self._move(item, why, now, nowhere_else=True)
 
     def _clear_sent_back(self, now: float) -> None:
         """Those that were sent back, while nothing has shown since that the cause is gone."""
@@ -97,16 +97,19 @@ class Outages:
         why = f"{engine} has sent such pages back for {seconds:.0f} s: {item.reason}"
         self._move(item, why, now)
 
-    def _move(self, item: Item, why: str, now: float) -> None:
+    def _move(self, item: Item, why: str, now: float, *, nowhere_else: bool = False) -> None:
         """Send it away if it may move and there is another engine that does not send it back.
 
         An engine that does is left out until it is known to be well again: so no page goes to and
-        fro between two of them.
+        fro between two of them. `nowhere_else`: its own engine is away, so where all others send
+        its kind back it is tried there again: nothing else would show that one of them is well.
         """
         state = self._state
         moves = str(dict(item.header.get("route", {})).get("moves", ""))
         away = {s for s in self._ready if self.sent_back.since(s, item) < float("inf")}
         others = self._ready - away - {item.service}
+        if nowhere_else and moves == MOVES_TO_READY and not others:
+            others, away = away - {item.service}, set()
         if moves != MOVES_ALWAYS and not (moves == MOVES_TO_READY and others):
             return
         item.reason, item.reason_type = why, "outage"

@@ -354,10 +354,14 @@ class AnyOrder(RuleBasedStateMachine):
             assert queue.bytes == sum(item.size for item in waiting)
 
     def teardown(self) -> None:
-        """From any state, honest work ends all jobs and leaves nothing behind."""
-        for worker in ("w01", "w03"):  # of each engine one, else its pages wait for it
-            if worker not in self.holds:
-                self.arrive(worker)
+        """From any state, honest work ends all jobs and leaves nothing behind.
+
+        It is enough that the engine works which was asked for: the other may never come again.
+        """
+        if "w03" in self.holds:
+            self.crash("w03", 0)
+        if "w01" not in self.holds:
+            self.arrive("w01")
         for _ in range(200):
             self.settle_messages()
             while self.splits:

@@ -175,6 +175,63 @@ def test_it_goes_back_once_the_first_no_longer_complains():
         assert rereads(bus) == wanted
 
 
+def moved_and_then_alone():
+    """A page that fake has sent back waits at other, which goes away."""
+    bus = bus_of("fake", "other")
+    page(bus)
+    send_back(bus, "fake", 6.0)
+    assert rereads(bus) == [(1, ["fake"])]
+    page(bus, engine="other")
+    bus.tasks("other")
+    bus.lose("other")
+    return bus
+
+
+def test_it_goes_back_when_the_engine_that_it_moved_to_goes_away():
+    bus = moved_and_then_alone()
+    bus.wait(4.0, EVERYONE)
+    assert rereads(bus) == []  # it may be replaced in a moment
+    bus.wait(3.5, EVERYONE)
+    assert rereads(bus) == [(1, ["other"])]
+    page(bus)
+    [told] = read(bus, "fake")
+    assert [entry["engine"] for entry in told.header["tries"][-1:]] == ["other"]
+    assert "No process of other" in told.header["tries"][-1]["reason"]
+
+
+def test_back_there_it_is_tried_on_and_moves_once_for_each_time_that_the_other_is_away():
+    bus = moved_and_then_alone()
+    bus.wait(7.5, EVERYONE)
+    assert rereads(bus) == [(1, ["other"])]
+    page(bus)
+    assert send_back(bus, "fake", 20.0) >= 3
+    assert rereads(bus) == []  # nowhere else
+    bus.say("other", Hello("other", "engine", "recognize.other", "h", 9, 4, (), "other", {}, READY))
+    bus.wait(1.2, EVERYONE)
+    assert rereads(bus) == [(1, ["fake"])]
+    page(bus, engine="other")
+    bus.wait(20.0, EVERYONE)
+    assert rereads(bus) == []
+    assert len(read(bus, "other")) == 1
+    assert bus.core.counters["moved"] == 3
+
+
+def test_of_two_engines_that_send_it_back_the_one_that_is_here_tries_it():
+    bus = both_send_back()
+    bus.lose("other")
+    bus.wait(7.5, EVERYONE)
+    assert rereads(bus) == [(1, ["other"])]
+    page(bus)
+    assert len(read(bus, "fake")) == 1
+
+
+def test_a_page_that_moved_goes_to_a_third_engine_sooner_than_back():
+    bus = moved_and_then_alone()
+    bus.say("third", Hello("third", "engine", "recognize.third", "h", 9, 4, (), "third", {}, READY))
+    bus.wait(7.5, (*EVERYONE, "third"))
+    assert rereads(bus) == [(1, ["other", "fake"])]
+
+
 def test_a_third_engine_is_told_to_split_without_those_that_send_it_back():
     bus = both_send_back()
     bus.say("third", Hello("third", "engine", "recognize.third", "h", 9, 4, (), "third", {}, READY))
