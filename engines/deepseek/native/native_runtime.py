@@ -11,7 +11,7 @@ from engines.deepseek.checkpoint import Checkpoint, find_checkpoint
 from engines.deepseek.families import Family
 from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.loading import LoadedModel, load_model, model_classes
-from engines.deepseek.memory import free_memory
+from engines.deepseek.memory import free_memory, lost_gpu, ran_out
 from engines.deepseek.native import slots as fields
 from engines.deepseek.native.memory import free_bytes, no_memory
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
@@ -105,8 +105,10 @@ class NativeRuntime(Runtime):
             assert self._sizes is not None
             family, most = loaded.checkpoint.family, self._sizes.max_tokens
             self._runner.warm_up(_plain_page(family, most))
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
             self._runner = None
+            if not ran_out(error):
+                raise
             raise no_memory(str(error)) from error
         self._loaded = loaded
         self.capacity = self._runner.scheduler.capacity()
@@ -141,7 +143,7 @@ class NativeRuntime(Runtime):
     def close(self) -> None:
         """Free the model and the cache."""
         self._runner = self._loaded = None
-        if self._device != "cpu":
+        if self._device != "cpu" and not self._trouble:
             torch.cuda.empty_cache()
 
     def details(self) -> Mapping[str, Any]:
@@ -261,17 +263,27 @@ class NativeRuntime(Runtime):
         failed = None
         try:
             texts = runner.turn()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                if (lost := lost_gpu(error)) is not None:
+                    self._trouble = str(lost)
+                    raise lost from error
+                raise
             failed, texts = no_memory(str(error)), []
-        except torch.AcceleratorError as error:
-            self._trouble = f"The GPU failed ({error}): this process starts anew."[:300]
-            raise OutsideFailed(self._trouble, code="gpu_failed") from error
         if failed is not None:  # the error is gone, and with it what its traceback held
-            free_memory()
+            self._recover()
             if not runner.narrow():
                 yield from ((text.page.key, failed) for text in runner.drop_all())
         for text in texts:
             yield self._generation(text)
+
+    def _recover(self) -> None:
+        """Give memory back. OutsideFailed: the GPU has failed with it, and so does this process."""
+        try:
+            free_memory()
+        except OutsideFailed as lost:
+            self._trouble = str(lost)
+            raise
 
     def _generation(self, text: Text) -> Generation:
         loaded = self._loaded

@@ -17,6 +17,7 @@ from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation, Request
 from engines.deepseek.transformers_runtime import TransformersRuntime
 from shared.errors import OutsideFailed, PageFailed
 from tests.fakes.deepseek_models import EOS
+from tests.fakes.gpu_errors import FULL, SHORTAGES, lose_context
 from tests.fakes.request_feeds import RequestBatch
 
 FAMILIES = ("deepseek-ocr", "deepseek-ocr-2", "unlimited-ocr")
@@ -100,9 +101,9 @@ def test_the_ngram_ban_is_generates(
 class _Narrow:
     """Fails like a GPU without memory when more than so many pages are read at once."""
 
-    def __init__(self, runtime: TransformersRuntime, most: int) -> None:
+    def __init__(self, runtime: TransformersRuntime, most: int, error: Exception = FULL) -> None:
         self.seen: list[int] = []
-        self._most = most
+        self._most, self._error = most, error
         runtime.loaded.model.register_forward_pre_hook(self._look, with_kwargs=True)
 
     def _look(self, _module: object, _args: object, kwargs: dict[str, torch.Tensor]) -> None:
@@ -111,14 +112,17 @@ class _Narrow:
         self.seen.append(rows)
         # the second token of each page, so that it happens in the middle of the work
         if rows > self._most and given is not None:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            raise self._error
 
 
-def test_memory_that_runs_out_is_met_by_a_smaller_batch(models: dict[str, Path]) -> None:
+@pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: str(error)[:40])
+def test_memory_that_runs_out_is_met_by_a_smaller_batch(
+    models: dict[str, Path], error: Exception
+) -> None:
     requests = _requests(tiles=False, view=128)
     expected = _texts(_runtime(models["deepseek-ocr-2"], batch=1), requests)
     runtime = _runtime(models["deepseek-ocr-2"], batch=4)
-    narrow = _Narrow(runtime, most=1)
+    narrow = _Narrow(runtime, most=1, error=error)
     feed = RequestBatch(requests)
     found = {o.key: o.text for o in runtime.run(feed, lambda: None)}
     assert found == expected
@@ -190,6 +194,25 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(models: dict[str, Path]
     runtime.loaded.model.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="shapes"):
         list(runtime.run(RequestBatch(_requests(view=128)[:1]), lambda: None))
+
+
+def test_a_gpu_that_fails_is_charged_to_no_page(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = _runtime(models["deepseek-ocr-2"], batch=2)
+    _Narrow(runtime, most=1, error=torch.AcceleratorError("CUDA error: illegal address"))
+    with pytest.raises(OutsideFailed, match="illegal address") as lost:
+        list(runtime.run(RequestBatch(_requests(view=128)[:2]), lambda: None))
+    assert lost.value.code == "gpu_failed"  # the process starts anew
+    assert "illegal address" in runtime.trouble()
+
+    # a shortage that the context does not outlive
+    runtime = _runtime(models["deepseek-ocr-2"], batch=2)
+    _Narrow(runtime, most=1)
+    lose_context(monkeypatch)
+    with pytest.raises(OutsideFailed, match="unspecified launch failure") as lost:
+        list(runtime.run(RequestBatch(_requests(view=128)[:2]), lambda: None))
+    assert lost.value.code == "gpu_failed"
 
 
 def test_a_page_without_memory_fails_from_outside(models: dict[str, Path]) -> None:

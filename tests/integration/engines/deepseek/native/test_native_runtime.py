@@ -17,6 +17,7 @@ from engines.deepseek.native.slots import SlotState
 from engines.deepseek.runtime import LENGTH, LOOP, STOP, Generation
 from engines.deepseek.transformers_runtime import TransformersRuntime
 from shared.errors import OutsideFailed, PageFailed
+from tests.fakes.gpu_errors import SHORTAGES, lose_context
 from tests.fakes.native_pages import (
     NATIVE,
     StaggeredFeed,
@@ -139,18 +140,20 @@ def test_what_cannot_run_says_why(models: dict[str, Path]) -> None:
     assert isinstance(outcomes["pixels"], PageFailed)
 
 
+@pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: str(error)[:40])
 def test_memory_that_runs_out_is_met_by_reading_in_fewer_pages_at_once(
     models: dict[str, Path],
     loaded: dict[str, LoadedModel],
     expected: dict[str, dict[str, list[int]]],
     monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     read_in, seen = Decoder.read_in, []
 
     def cramped(self: Decoder, states: list[SlotState], embeddings: list[torch.Tensor]) -> None:
         seen.append(len(states))
         if len(states) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            raise error
         read_in(self, states, embeddings)
 
     monkeypatch.setattr(Decoder, "read_in", cramped)
@@ -190,6 +193,12 @@ def test_a_gpu_that_fails_is_said_and_charged_to_nobody(
         list(runtime.run(StaggeredFeed(pages[:1], 1), lambda: None))
     assert lost.value.code == "gpu_failed"
     assert "illegal address" in runtime.trouble()
+
+    errors.append(torch.OutOfMemoryError("full"))  # a shortage that the context does not outlive
+    lose_context(monkeypatch)
+    with pytest.raises(OutsideFailed, match="unspecified launch failure") as lost:
+        list(runtime.run(StaggeredFeed(pages[:1], 1), lambda: None))
+    assert lost.value.code == "gpu_failed"
 
 
 @pytest.mark.timeout(180)  # three readings of pages on the CPU of a busy machine
