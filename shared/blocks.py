@@ -104,7 +104,7 @@ class PageOutput:
     `source` is `text_layer`, `ocr` or `model`. `timings` are milliseconds by step; an engine with
     several pages in flight gives its own `total`. `finish_reason` says how a model stopped: `stop`
     at its end of sequence, `length` at a limit, `loop` when it was stopped for repeating itself,
-    "" where there is no such thing.
+    `broken` when a server ended it without an end of sequence, "" where there is no such thing.
     """
 
     blocks: tuple[Block, ...]

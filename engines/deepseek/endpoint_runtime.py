@@ -13,6 +13,7 @@ import httpx
 
 from engines.deepseek.endpoint_messages import body_of, choice_of, model_names
 from engines.deepseek.runtime import (
+    BROKEN,
     LENGTH,
     STOP,
     Generation,
@@ -145,7 +146,7 @@ class EndpointRuntime(Runtime):
             request.key,
             str(choice["message"]["content"] or ""),
             int((answer.get("usage") or {}).get("completion_tokens") or 0),
-            _REASONS.get(str(choice.get("finish_reason")), ""),
+            _REASONS.get(str(choice.get("finish_reason")), BROKEN),
             {
                 "encode": 1000 * (encoded - started),
                 "server": 1000 * (time.perf_counter() - encoded),

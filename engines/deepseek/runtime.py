@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from shared.errors import OutsideFailed, PageFailed
 
-STOP, LENGTH, LOOP = "stop", "length", "loop"  # why a text ended, as `PageOutput.finish_reason`
+# Why a text ended, as `PageOutput.finish_reason`.
+STOP, LENGTH, LOOP, BROKEN = "stop", "length", "loop", "broken"
 
 NGRAM = 20  # the model's authors ban a repeated run of 20 to 30 tokens ...
 NGRAM_WINDOW = 90  # ... within the last 50 to 90, so that tables may still repeat their rows
@@ -44,7 +45,8 @@ class Generation:
 
     `text` has the model's special tokens in it, but not the end of sequence. `tokens` were made.
     `finish_reason` is STOP at an end of sequence, LENGTH at `max_tokens`, LOOP when the runtime
-    gave up on a text that repeats itself. `timings` are milliseconds by step.
+    gave up on a text that repeats itself, BROKEN when a server ended it for any other reason or
+    for none that it tells. `timings` are milliseconds by step.
     """
 
     key: str

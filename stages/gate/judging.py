@@ -120,4 +120,6 @@ def _stopped() -> Finding:
 def _cut(output: PageOutput) -> Finding | None:
     if output.finish_reason == "length":
         return Finding("cut", "The answer was cut at the engine's limit before its end.")
+    if output.finish_reason == "broken":
+        return Finding("cut", "The server broke the answer off before its end.")
     return None

@@ -104,7 +104,7 @@ def last_resort(attempts: Sequence[Attempt]) -> tuple[Attempt, str] | None:
     cut = [a for a in refused if a.finding == "cut"]
     if cut:
         longest = max(cut, key=lambda a: len(a.text or ""))
-        return longest, f"The text is not whole: {longest.engine} was cut at its limit."
+        return longest, f"The text is not whole: {longest.engine} was cut before its end."
     repeated = [a for a in refused if a.finding == "loop"]
     if repeated:
         return repeated[-1], f"The text repeats itself: {repeated[-1].reason}"

@@ -45,7 +45,7 @@ class OpenAIServer:
                 self._now -= 1
 
 
-def said(text: str, finish_reason: str = "stop") -> Answer:
+def said(text: str, finish_reason: str | None = "stop") -> Answer:
     choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
     return 200, {"choices": [choice], "usage": {"completion_tokens": len(text.split())}}
 

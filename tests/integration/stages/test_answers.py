@@ -105,7 +105,7 @@ def test_the_longest_of_those_cut_is_taken_with_its_figures(follow, store, job):
     said, [change] = follow(None, route=said.route, outcome="failed", final=True, reason="Gone.")
     [task] = change.settled
     assert (task.state, task.engine, task.rung) == (PageState.DONE, "better", "")
-    assert "better was cut at its limit" in task.reason
+    assert "better was cut before its end" in task.reason
     result = store.page_result(job.id, 1)
     assert (result.text.strip(), result.images) == ("the long text", (crop,))
     assert store.blobs.read(crop) == CROP

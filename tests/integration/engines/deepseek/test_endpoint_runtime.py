@@ -8,7 +8,7 @@ import pytest
 
 from engines.deepseek import endpoint_runtime
 from engines.deepseek.endpoint_runtime import EndpointRuntime
-from engines.deepseek.runtime import LENGTH, STOP, Generation, Request
+from engines.deepseek.runtime import BROKEN, LENGTH, STOP, Generation, Request
 from shared.errors import OutsideFailed, PageFailed
 from tests.fakes.openai_server import OpenAIServer, dripping, page_of, said, serving, slowly
 from tests.fakes.request_feeds import RequestBatch
@@ -29,6 +29,17 @@ def _request(key: str = "p", **changes: object) -> Request:
 
 def _run(runtime: EndpointRuntime, *requests: Request) -> list[object]:
     return list(runtime.run(RequestBatch(requests), lambda: None))
+
+
+@pytest.mark.parametrize("word", ["abort", "content_filter", None, "tool_calls"])
+def test_an_answer_that_the_server_broke_off_is_no_good_page(word: str | None) -> None:
+    with serving(OpenAIServer(lambda _: said("half a sen", word))) as server:
+        runtime = EndpointRuntime(server.url, pages=2)
+        runtime.load()
+        (found,) = _run(runtime, _request())
+        runtime.close()
+    assert isinstance(found, Generation)
+    assert (found.text, found.finish_reason) == ("half a sen", BROKEN)
 
 
 def test_a_page_is_sent_whole_and_its_answer_comes_back() -> None:

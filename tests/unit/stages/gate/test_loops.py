@@ -82,6 +82,8 @@ def test_how_a_model_stopped_counts():
     assert kind(PROSE, finish_reason="loop") == "loop"
     assert kind("", finish_reason="loop", ink=0.0) == "loop"
     assert kind("", finish_reason="length", ink=0.0) == "cut"
+    assert kind(PROSE, finish_reason="broken") == "cut"
+    assert kind(PERIOD * 10, finish_reason="broken") == "loop"
 
 
 def test_ink_and_text_must_agree():
