@@ -34,16 +34,17 @@ class Absent:
         self._last_words: dict[Slot, str] = {}  # of who left, until the slot is taken again
         self._hung: dict[Slot, float] = {}  # and when who hung was found
 
-    def joined(self, peer: Peer) -> None:
-        """It, or one in its place, is here."""
-        self._last_words.pop(peer.slot, None)
+    def joined(self, peer: Peer) -> bool:
+        """It, or one in its place, is here; whether it took the place of one that had to end."""
+        had_to_end = self._last_words.pop(peer.slot, None) is not None
         self._hung.pop(peer.slot, None)
         own = (peer.slot, peer.hello.pid)
         service = (peer.hello.host, peer.hello.service)
         same = (key for key in self._gone if key[0] == peer.slot)
         alike = (k for k, gone in self._gone.items() if (k[0][0], gone.row.service) == service)
         place = own if own in self._gone else next(same, None) or next(alike, own)
-        self._gone.pop(place, None)
+        followed = self._gone.pop(place, None) is not None and place != own
+        return followed or had_to_end
 
     def lost(self, peer: Peer, why: str, now: float, *, silent: bool = False) -> None:
         """It is gone without a goodbye, or says nothing any more."""

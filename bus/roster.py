@@ -35,7 +35,8 @@ class Roster:
         if peer is None:
             peer = Peer(id=peer_id, hello=hello, seen_at=now, since=now, progress_at=now)
             state.peers[peer_id] = peer
-            state.absent.joined(peer)
+            if state.absent.joined(peer):
+                state.counters["restarts"] += 1
         peer.hello, peer.status, peer.seen_at = hello, dict(hello.status), now
         peer.blamed = state.places.sentence(peer.slot, now)
         state.find_collector()

@@ -51,6 +51,19 @@ def test_a_lost_engine_stays_until_one_takes_its_place(bus):
     assert rows(bus) == {"two": ""}
 
 
+def test_restarts_are_counted_and_returns_are_not(bus):
+    join(bus, "one", 11)
+    bus.lose("one")
+    join(bus, "one", 11)
+    assert bus.core.counters["restarts"] == 0  # its connection had broken, no more
+    bus.lose("one")
+    join(bus, "two", 12)
+    assert bus.core.counters["restarts"] == 1
+    bus.say("two", Bye())
+    join(bus, "three", 13)
+    assert bus.core.counters["restarts"] == 1  # that one had been told to leave
+
+
 def test_two_started_by_hand_in_one_place_are_two(bus):
     for name, pid in (("one", 11), ("two", 12)):
         join(bus, name, pid, slot="fake:")
