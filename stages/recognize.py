@@ -66,6 +66,14 @@ class Host:
                 log.warning("%s cannot load: %s", self._engine.name, error)
                 self._watch.say("blocked", str(error))
                 self._worker.wait_drain(RELOAD_SECONDS)
+            except Exception as error:
+                # What it left half loaded is nobody's to close: a fresh process tries again.
+                log.exception("%s cannot load", self._engine.name)
+                reason = f"{type(error).__name__}: {error}"[:400].rstrip(".")
+                sentence = f"{self._engine.name} failed to load ({reason}). Its log says more."
+                self._watch.say("blocked", sentence)
+                self._worker.wait_drain(RELOAD_SECONDS)
+                raise
             else:
                 self._loaded_bytes = self._process.memory_info().rss
                 self._watch.say("ready")

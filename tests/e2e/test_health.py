@@ -17,6 +17,7 @@ ENGINES = {
     "broken": "BrokenEngine",
     "loading": "LoadingEngine",
     "hungry": "HungryEngine",
+    "faulty": "FaultyEngine",
     "slow": "SlowEngine",
 }
 SICK = [f"{name}=tests.fakes.sick_engines:{kind}" for name, kind in ENGINES.items()]
@@ -56,9 +57,13 @@ async def test_an_engine_that_never_comes_up(service):
 
 @pytest.mark.parametrize(
     ("name", "words", "state"),
-    [("loading", "loading is loading.", "loading"), ("hungry", GPU, "blocked")],
+    [
+        ("loading", "loading is loading.", "loading"),
+        ("hungry", GPU, "blocked"),
+        ("faulty", "failed to load (RuntimeError: no kernel for this card)", "blocked"),
+    ],
 )
-async def test_an_engine_that_loads_or_lacks_memory_for_its_model(service, name, words, state):
+async def test_an_engine_that_loads_or_cannot(service, name, words, state):
     begins = service.disk / "data" / f"loads-{name}"
     begins.unlink(missing_ok=True)
     service.end(name)
@@ -85,6 +90,9 @@ async def test_an_engine_that_is_killed_loads_its_model_again_until_it_is_ready(
 
 
 async def test_a_dead_engine(service):
+    for _ in range(3):  # after each it waits longer, so that there is something to see
+        service.end("text")
+        await service.back("text")
     service.end("text")
     words = ("text ended", "text was started", "text is about to be started")
     await service.everywhere("text", words, ("restarting", "starting"))

@@ -45,6 +45,16 @@ class SlowEngine(TextEngine):
             time.sleep(0.05)
 
 
+class FaultyEngine(TextEngine):
+    """Its load fails in a way that nobody thought of."""
+
+    name = "faulty"
+
+    def load(self) -> None:
+        _note_load(self)
+        raise RuntimeError("no kernel for this card")
+
+
 class HungryEngine(TextEngine):
     """Its model never fits."""
 
