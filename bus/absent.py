@@ -24,6 +24,7 @@ Slot = tuple[str, str]  # host and the name under which it is started there, may
 class _Gone:
     row: WorkerStatus
     seen_at: float
+    supervised: str  # what to say of it where a supervisor brings it back
 
 
 class Absent:
@@ -60,7 +61,8 @@ class Absent:
             pages_a_minute=0.0,
             model_loaded=False,
         )
-        self._gone[peer.slot, peer.hello.pid] = _Gone(row, peer.seen_at)
+        supervised = row.message if silent else f"{peer.name} is gone: {why}. It is started again."
+        self._gone[peer.slot, peer.hello.pid] = _Gone(row, peer.seen_at, supervised)
         if len(self._gone) > MAX_REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
@@ -99,7 +101,8 @@ class Absent:
             if row.role in SHOWN_ELSEWHERE or (host, row.pid) in here:
                 continue
             if gone is not None and row.state == "starting":
-                row = _aged(gone, now)  # it runs and was here before: it is silent
+                # It was here and runs, for all that its supervisor knows yet.
+                row = replace(_aged(gone, now), message=gone.supervised)
             rows.append(self._as_hung(slot, row, now))
         alone = [
             self._as_hung(slot, _aged(gone, now), now)

@@ -94,8 +94,8 @@ async def test_a_dead_engine(service):
         service.end("text")
         await service.back("text")
     service.end("text")
-    words = ("text ended", "text was started", "text is about to be started")
-    await service.everywhere("text", words, ("restarting", "starting"))
+    words = ("is gone", "text ended", "text was started", "text is about to be started")
+    await service.everywhere("text", words, ("lost", "restarting", "starting"))
 
 
 async def test_an_engine_that_hangs_and_still_beats(service):

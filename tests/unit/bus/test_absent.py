@@ -51,6 +51,13 @@ def test_a_lost_engine_stays_until_one_takes_its_place(bus):
     assert rows(bus) == {"two": ""}
 
 
+def test_one_that_a_supervisor_lists_still_is_said_to_be_started_again(bus):
+    join(bus, "one", 11, slot="one")
+    supervise(bus, ("one", 11, "starting"))
+    bus.lose("one")
+    assert rows(bus, "lost") == {"one": "one is gone: its connection ended. It is started again."}
+
+
 def test_restarts_are_counted_and_returns_are_not(bus):
     join(bus, "one", 11)
     bus.lose("one")
