@@ -25,35 +25,50 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_USED_UP.search(str(error).strip()))
 
 
-def free_memory() -> None:
-    """Give back what nothing refers to any more. OutsideFailed: the GPU is lost to this process."""
-    import torch  # noqa: PLC0415 - heavy, and optional
+class Memory:
+    """Of one runtime. `trouble` is a sentence once the GPU is lost to this process."""
 
-    gc.collect()
-    if torch.cuda.is_initialized():
-        try:
-            torch.cuda.synchronize()  # an error that a kernel left behind shows here
-            torch.cuda.empty_cache()
-        except RuntimeError as error:
-            raise gpu_failed(error) from error
+    trouble = ""
+
+    def shortage(self, error: BaseException) -> str:
+        """What the error says of memory that is used up.
+
+        OutsideFailed (`gpu_failed`): the CUDA context works no more. Any other error is raised.
+        """
+        if ran_out(error):
+            return str(error) or type(error).__name__
+        if _lost_gpu(error):
+            raise self._lose(error) from error
+        raise error
+
+    def free(self) -> None:
+        """Give back what nothing refers to any more. OutsideFailed, as `shortage`."""
+        import torch  # noqa: PLC0415 - heavy, and optional
+
+        gc.collect()
+        if torch.cuda.is_initialized():
+            try:
+                torch.cuda.synchronize()  # an error that a kernel left behind shows here
+                torch.cuda.empty_cache()
+            except RuntimeError as error:
+                raise self._lose(error) from error
+
+    def _lose(self, error: BaseException) -> OutsideFailed:
+        """No page is charged with it, and `stages.recognize` has the process start anew."""
+        self.trouble = f"The GPU failed ({error}): this process starts anew."[:300]
+        return OutsideFailed(self.trouble, code="gpu_failed")
 
 
-def lost_gpu(error: BaseException) -> OutsideFailed | None:
-    """The failure where the error means that a CUDA context works no more; None for others."""
+def _lost_gpu(error: BaseException) -> bool:
     import torch  # noqa: PLC0415 - heavy, and optional
 
     if isinstance(error, torch.AcceleratorError):
-        return gpu_failed(error)
-    if isinstance(error, RuntimeError) and torch.cuda.is_initialized():
-        try:
-            torch.cuda.synchronize()
-        except RuntimeError as found:
-            log.warning("the GPU does not work any more: %s", found)
-            return gpu_failed(error)
-    return None
-
-
-def gpu_failed(error: BaseException) -> OutsideFailed:
-    """No page is charged with it, and `stages.recognize` has the process start anew."""
-    sentence = f"The GPU failed ({error}): this process starts anew."
-    return OutsideFailed(sentence[:300], code="gpu_failed")
+        return True
+    if not isinstance(error, RuntimeError) or not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError as found:
+        log.warning("the GPU does not work any more: %s", found)
+        return True
+    return False

@@ -7,7 +7,7 @@ from typing import Any
 from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.decoding import Batch
 from engines.deepseek.loading import LoadedModel, load_model
-from engines.deepseek.memory import free_memory, lost_gpu, ran_out
+from engines.deepseek.memory import Memory
 from engines.deepseek.placement import Placement, pages_that_fit, place
 from engines.deepseek.prompt import Prepared, prepare
 from engines.deepseek.runtime import Outcome, Request, RequestFeed, Runtime
@@ -35,7 +35,7 @@ class TransformersRuntime(Runtime):
         self._batch = batch
         self._loaded: LoadedModel | None = None
         self._placement: Placement | None = None
-        self._trouble = ""
+        self._memory = Memory()
         self.capacity = max(1, batch)
 
     @property
@@ -66,8 +66,8 @@ class TransformersRuntime(Runtime):
     def close(self) -> None:
         """Free the model."""
         self._loaded = None
-        if not self._trouble:
-            free_memory()
+        if not self._memory.trouble:
+            self._memory.free()
 
     def ids_of(self, *tokens: str) -> tuple[int, ...]:
         """The ids of those tokens that the model has."""
@@ -86,7 +86,7 @@ class TransformersRuntime(Runtime):
 
     def trouble(self) -> str:
         """That the GPU has failed: nothing works in this process any more."""
-        return self._trouble
+        return self._memory.trouble
 
     def _generate(
         self, requests: list[Request], feed: RequestFeed, progress: Callable[[], None]
@@ -105,16 +105,11 @@ class TransformersRuntime(Runtime):
                     del left[key]
                     yield outcome
             except (RuntimeError, MemoryError) as error:
-                if not ran_out(error):
-                    if (lost := lost_gpu(error)) is not None:
-                        self._trouble = str(lost)
-                        raise lost from error
-                    raise
-                failed = str(error)
+                failed = self._memory.shortage(error)
             if not failed:
                 continue
             # only now that the error is gone is nothing held by its traceback
-            self._recover()
+            self._memory.free()
             if len(part) == 1:
                 yield part[0].key, _too_large(part[0], failed)
                 continue
@@ -141,14 +136,6 @@ class TransformersRuntime(Runtime):
     def set_batch(self, batch: int) -> None:
         """How many pages to generate together at most."""
         self._batch = self.capacity = batch
-
-    def _recover(self) -> None:
-        """Give memory back. OutsideFailed: the GPU has failed with it, and so does this process."""
-        try:
-            free_memory()
-        except OutsideFailed as lost:
-            self._trouble = str(lost)
-            raise
 
     def _shrink(self, batch: int, feed: RequestFeed) -> None:
         log.warning("out of memory with %d pages at once: %d from now on", self._batch, batch)

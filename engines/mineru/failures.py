@@ -32,23 +32,24 @@ def verdict(error: Exception, tier: str) -> PageFailed | OutsideFailed:
         return OutsideFailed(f"Weights are missing: {text}", code=WEIGHTS)
     if _is_memory(error, names, text):
         return OutsideFailed("The engine ran out of memory.", code=MEMORY)
-    if "ImportError" in names or "EngineDeadError" in names:
-        return _of_engine(names, text)
-    if any(name in names for name in _DAMAGED):
-        return PageFailed(f"MinerU cannot read the page: {text}", code="damaged")
-    if tier in VLM_TIERS:
+    answer = _of_engine(names, text)
+    if answer is None and tier in VLM_TIERS:
         answer = _of_server(error, names, text)
-        if answer is not None:
-            return answer
+    if answer is not None:
+        return answer
     log.error("MinerU failed on a page (tier %s)", tier, exc_info=error)
     return PageFailed(f"MinerU failed on this page: {names[0]}: {text}", code="engine_error")
 
 
-def _of_engine(names: list[str], text: str) -> OutsideFailed:
+def _of_engine(names: list[str], text: str) -> PageFailed | OutsideFailed | None:
     if "EngineDeadError" in names:
         return OutsideFailed(f"The VLM has died: {text}", code=DEAD)
-    sentence = f"MinerU lacks a package: {text}. Set it up: `bash deploy/engine.sh mineru`."
-    return OutsideFailed(sentence, code=BROKEN)
+    if "ImportError" in names:
+        sentence = f"MinerU lacks a package: {text}. Set it up: `bash deploy/engine.sh mineru`."
+        return OutsideFailed(sentence, code=BROKEN)
+    if any(name in names for name in _DAMAGED):
+        return PageFailed(f"MinerU cannot read the page: {text}", code="damaged")
+    return None
 
 
 def _of_server(error: Exception, names: list[str], text: str) -> PageFailed | OutsideFailed | None:

@@ -28,7 +28,7 @@ _BATCH_PIXELS = 640
 _PADDING = 127  # the middle gray, which is zero to the model
 # Work goes with the width of lines. Most are read as well at seven tenths of it, and the model
 # knows which: a line of which it is less than sure is read again at nine tenths, which makes no
-# more errors than the whole width. A seventh less work than nine tenths for all (SPEED.md).
+# more errors than the whole width. Nearly a fifth less work than nine tenths for all (SPEED.md).
 QUICK, CAREFUL = 0.7, 0.9
 _SURE = 0.95
 

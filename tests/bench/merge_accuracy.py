@@ -27,7 +27,7 @@ from shared.render import MarkdownFlow  # noqa: E402
 from shared.settings import Settings  # noqa: E402
 from stages.merge import merge, survey  # noqa: E402
 from stages.reader import DocumentReader, PageWant, ReaderLimits  # noqa: E402
-from tests.bench.accuracy import Case, cases  # noqa: E402
+from tests.bench.accuracy_programs import Case, cases  # noqa: E402
 from tests.fakes.merge_jobs import job, task  # noqa: E402
 
 ENGINE = "pymupdf"

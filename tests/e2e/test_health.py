@@ -90,9 +90,6 @@ async def test_an_engine_that_is_killed_loads_its_model_again_until_it_is_ready(
 
 
 async def test_a_dead_engine(service):
-    for _ in range(3):  # after each it waits longer, so that there is something to see
-        service.end("text")
-        await service.back("text")
     service.end("text")
     words = ("is gone", "text ended", "text was started", "text is about to be started")
     await service.everywhere("text", words, ("lost", "restarting", "starting"))

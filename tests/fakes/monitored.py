@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.fakes.systems import pdf_of
-from tests.fakes.up import answer, role_pid, role_pids
+from tests.fakes.up import answer, role_pid
 
 SECONDS = 3.0  # in which each place must tell of what has happened
 PATIENCE = 40.0  # for what happens at all
@@ -114,12 +114,6 @@ class Service:
         """All that should work does."""
         for part in ("text", "broker", "collect", "split"):
             await self.sees(part, {"healthy"})
-
-    async def back(self, role: str) -> None:
-        """Until a process of this role runs again."""
-        async with asyncio.timeout(PATIENCE):
-            while not role_pids(self.process, role):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)  # the supervisor tells nobody outside
 
     def end(self, role: str) -> None:
         self.send(role, signal.SIGKILL)

@@ -1,7 +1,6 @@
 """`quire up` as people run it: a process, its log in a file, its addresses on free ports."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import subprocess
@@ -61,17 +60,8 @@ async def answer(client: httpx.AsyncClient, path: str, seconds: float = 30) -> h
                 await asyncio.sleep(0.1)  # nothing tells another process when a port listens
 
 
-def role_pids(process: subprocess.Popen[bytes], role: str) -> list[int]:
-    """Its processes of this role that live."""
-    found = []
-    for child in psutil.Process(process.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.status() != psutil.STATUS_ZOMBIE and role in child.cmdline():
-                found.append(child.pid)
-    return found
-
-
 def role_pid(process: subprocess.Popen[bytes], role: str) -> int:
-    found = role_pids(process, role)
-    assert found, f"no process for {role}"
-    return found[0]
+    for child in psutil.Process(process.pid).children():
+        if role in child.cmdline():
+            return child.pid
+    raise AssertionError(f"no process for {role}")

@@ -11,7 +11,7 @@ from engines.deepseek.checkpoint import Checkpoint, find_checkpoint
 from engines.deepseek.families import Family
 from engines.deepseek.image_plan import ImagePlan, plan_image
 from engines.deepseek.loading import LoadedModel, load_model, model_classes
-from engines.deepseek.memory import free_memory, lost_gpu, ran_out
+from engines.deepseek.memory import Memory, ran_out
 from engines.deepseek.native import slots as fields
 from engines.deepseek.native.memory import free_bytes, no_memory
 from engines.deepseek.native.operations_torch import Operations, TorchOperations
@@ -67,7 +67,9 @@ class NativeRuntime(Runtime):
         self._loaded: LoadedModel | None = None
         self._runner: Runner | None = None
         self._load_seconds = 0.0
-        self._trouble = ""
+        self._memory = Memory()
+        # cuDNN's attention plans anew for each shape: 36 ms a step, seen on an H200.
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
     def load(self) -> None:
         """Weights, cache, graphs. OutsideFailed: weights or memory are missing."""
@@ -77,8 +79,6 @@ class NativeRuntime(Runtime):
         if self._float8 and (reason := why_not_float8()):
             raise OutsideFailed(f"The KV cache cannot be float8: {reason}.", code="no_gpu")
         checkpoint = find_checkpoint(self._model)
-        # cuDNN's attention plans anew for each shape: 36 ms a step, seen on an H200.
-        torch.backends.cuda.enable_cudnn_sdp(False)
         rehearsal = self._rehearse(checkpoint) if self._device != "cpu" else None
         try:
             loaded = load_model(checkpoint, self._device, self._dtype)
@@ -99,7 +99,6 @@ class NativeRuntime(Runtime):
                 "The transformers runtime reads it.",
                 code="not_native",
             )
-        torch.backends.cuda.enable_cudnn_sdp(False)  # as in `load`
         try:
             self._runner = self._build(loaded)
             assert self._sizes is not None
@@ -143,7 +142,7 @@ class NativeRuntime(Runtime):
     def close(self) -> None:
         """Free the model and the cache."""
         self._runner = self._loaded = None
-        if self._device != "cpu" and not self._trouble:
+        if self._device != "cpu" and not self._memory.trouble:
             torch.cuda.empty_cache()
 
     def details(self) -> Mapping[str, Any]:
@@ -164,7 +163,7 @@ class NativeRuntime(Runtime):
 
     def trouble(self) -> str:
         """That the GPU has failed: nothing works in this process any more."""
-        return self._trouble
+        return self._memory.trouble
 
     def ids_of(self, *tokens: str) -> tuple[int, ...]:
         """The ids of those tokens that the tokenizer has."""
@@ -260,30 +259,18 @@ class NativeRuntime(Runtime):
         )
 
     def _turn(self, runner: Runner) -> Iterator[Outcome]:
-        failed = None
+        failed = ""
         try:
             texts = runner.turn()
         except (RuntimeError, MemoryError) as error:
-            if not ran_out(error):
-                if (lost := lost_gpu(error)) is not None:
-                    self._trouble = str(lost)
-                    raise lost from error
-                raise
-            failed, texts = no_memory(str(error)), []
-        if failed is not None:  # the error is gone, and with it what its traceback held
-            self._recover()
+            failed, texts = self._memory.shortage(error), []
+        if failed:  # the error is gone, and with it what its traceback held
+            self._memory.free()
             if not runner.narrow():
-                yield from ((text.page.key, failed) for text in runner.drop_all())
+                answer = no_memory(failed)
+                yield from ((text.page.key, answer) for text in runner.drop_all())
         for text in texts:
             yield self._generation(text)
-
-    def _recover(self) -> None:
-        """Give memory back. OutsideFailed: the GPU has failed with it, and so does this process."""
-        try:
-            free_memory()
-        except OutsideFailed as lost:
-            self._trouble = str(lost)
-            raise
 
     def _generation(self, text: Text) -> Generation:
         loaded = self._loaded

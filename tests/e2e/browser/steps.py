@@ -30,6 +30,13 @@ def upload(page: Page, system: System, document: Path, **fields: str) -> str:
     return page.url.rpartition("/")[2].partition("?")[0]
 
 
+def go_to(page: Page, number: int) -> None:
+    """A page of the job by its number, from the keyboard."""
+    page.keyboard.press("g")
+    page.keyboard.type(str(number))
+    page.keyboard.press("Enter")
+
+
 def wait_until_done(page: Page) -> None:
     """Until the job that is shown is done, and its buttons are those of a done one."""
     expect(page.locator("#job[data-state=done]")).to_be_attached()

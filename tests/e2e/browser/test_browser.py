@@ -8,7 +8,7 @@ import pymupdf
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.steps import make_pdf, upload, wait_until_done
+from tests.e2e.browser.steps import go_to, make_pdf, upload, wait_until_done
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(240)
@@ -122,16 +122,10 @@ def test_a_long_job_is_cancelled(page: Page, system: System, tmp_path: Path):
     expect(page.get_by_role("button", name="Delete")).to_be_visible()
     assert page.locator(".cell[data-state=cancelled]").count() > 100
     expect(page.locator(".run")).to_have_count(6)
-    page.keyboard.press("g")
-    page.keyboard.type("249")
-    page.keyboard.press("Enter")
+    go_to(page, 249)
     expect(page.locator(".sheet[data-number='249']")).to_be_attached()
     page.locator(".cell[data-page='249']").press("ArrowDown")
     expect(page.locator(".sheet[data-number='299']")).to_be_attached()
-    page.keyboard.press("g")
-    page.keyboard.type("999")
-    page.keyboard.press("Enter")
-    expect(page.locator(".notice")).to_contain_text("no page 999")
     page.locator("h1").click()
     page.keyboard.press("d")  # what was read until then is a result
     with page.expect_download() as download:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from shared.settings import load_settings
 from store import Store
 from tests.bench.screens import fill
+from tests.e2e.browser.steps import go_to
 from tests.fakes.web_system import free_ports, serving
 
 pytestmark = pytest.mark.timeout(120)
@@ -77,9 +78,7 @@ def test_cells_out_of_sight_are_not_in_the_page(page: Page, address: str):
 
 def test_keys_reach_every_cell(page: Page, address: str):
     page.goto(address)
-    page.keyboard.press("g")
-    page.keyboard.type("1249")
-    page.keyboard.press("Enter")
+    go_to(page, 1249)
     expect(page.locator(".sheet[data-number='1249']")).to_be_attached()
     page.locator(".cell[data-page='1249']").press("ArrowDown")
     expect(page.locator(".sheet[data-number='1299']")).to_be_attached()
@@ -89,8 +88,6 @@ def test_keys_reach_every_cell(page: Page, address: str):
     page.keyboard.press("End")
     expect(page.locator(f".cell[data-page='{PAGES}']")).to_be_focused()
     page.locator("h1").click()
-    page.keyboard.press("g")
-    page.keyboard.type("9999")
-    page.keyboard.press("Enter")
+    go_to(page, 9999)
     expect(page.locator(".notice")).to_contain_text("no page 9999")
     expect(page.locator("[data-goto]")).to_have_value(str(PAGES))

@@ -62,13 +62,19 @@ class Books:
                 self.bus.commit(task.key)
 
 
-def test_a_thousand_jobs_of_large_pages_stay_within_the_window_and_are_all_worked_off():
-    bus = Exchange(queue_mib=16)
+def waiting(mib: int, jobs: int, pages: int) -> tuple[Exchange, Books]:
+    """So many jobs of large pages, all that the window of so many MiB takes read by split."""
+    bus = Exchange(queue_mib=mib)
     bus.hello("collect", role="collect")
-    books = Books(bus, 3)
-    for number in range(1000):
+    books = Books(bus, pages)
+    for number in range(jobs):
         bus.submit(f"j{number}")
     books.serve()
+    return bus, books
+
+
+def test_a_thousand_jobs_of_large_pages_stay_within_the_window_and_are_all_worked_off():
+    bus, books = waiting(16, 1000, 3)
     assert 8 * MIB < books.most < 16 * MIB + PAGE
     assert books.reads <= 1000 + 16 * MIB // PAGE + 16  # of the others one page, to learn where to
     bus.hello("a", credit=4)
@@ -143,12 +149,7 @@ def test_no_service_takes_all_and_a_page_too_large_for_the_window_goes_through_a
 
 
 def test_parked_jobs_are_asked_one_by_one_as_room_comes():
-    bus = Exchange(queue_mib=1)
-    bus.hello("collect", role="collect")
-    books = Books(bus, 2)
-    for number in range(500):
-        bus.submit(f"j{number}")
-    books.serve()
+    bus, _ = waiting(1, 500, 2)
     bus.hello("a", credit=1)
     (task,) = bus.tasks("a")
     admitted = bus.core.feeder.admit

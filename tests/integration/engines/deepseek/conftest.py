@@ -1,8 +1,10 @@
 """Tiny random models, one of each family, made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from engines.deepseek.checkpoint import find_checkpoint
 from engines.deepseek.loading import LoadedModel, load_model
@@ -23,3 +25,12 @@ def loaded(models: dict[str, Path]) -> dict[str, LoadedModel]:
         family: load_model(find_checkpoint(str(path)), "cpu", "float32")
         for family, path in models.items()
     }
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors: more threads than cores that are free would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -27,15 +27,7 @@ from engines.deepseek.pixels import make_views
 from engines.deepseek.resampling import across_first, resize
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small tensors: more threads than cores that are free would wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("family", [V1, V2, UNLIMITED], ids=lambda family: family.name)

@@ -5,22 +5,16 @@ import os
 # Read when a kernel is defined: before anything of this folder imports one.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from collections.abc import Iterator
 
 import pytest
-import torch
 
 from engines.deepseek.loading import LoadedModel
 from tests.fakes.native_pages import NATIVE, oracle, pages_of
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors: more threads than cores that are free would wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None:
+    """For every test of this folder."""
 
 
 @pytest.fixture(scope="session")
